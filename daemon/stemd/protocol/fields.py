@@ -1,0 +1,38 @@
+"""What the values in messages may be, and the limits of the protocol."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from stemd.audio import MAX_CHANNELS, MAX_RATE, MIN_RATE
+from stemd.schema import Matches, Range
+
+MAJOR: Final = 1
+MINOR: Final = 0
+MAX_HEADER: Final = 16_384
+MAX_BLOCK: Final = 192_000
+MAX_CREDIT: Final = 4_096
+PING_INTERVAL: Final = 2.0
+MISSES_UNTIL_GONE: Final = 3
+
+Name = Annotated[str, Matches(r"[A-Za-z0-9._-]{1,64}", "a name (1 to 64 of A-Z a-z 0-9 . _ -)")]
+Text = Annotated[str, Matches(r"(?s).{0,2048}", "a text of at most 2048 characters")]
+Count = Annotated[int, Range(0, 2**62)]
+Instant = Annotated[int, Range(-(2**62), 2**62)]  # nanoseconds
+Rate = Annotated[int, Range(MIN_RATE, MAX_RATE)]
+Channels = Annotated[int, Range(1, MAX_CHANNELS)]
+BlockSize = Annotated[int, Range(1, MAX_BLOCK)]
+Credits = Annotated[int, Range(1, MAX_CREDIT)]
+Gain = Annotated[float, Range(0.0, 8.0)]
+Timing = Literal["realtime", "free"]
+Delivery = Literal["live", "lossless"]
+Flag = Literal["start", "gap", "degraded", "end", "cut"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A window plan in the model's frames; DESIGN: hop + overlap + lookahead <= segment, overlap <= hop."""
+
+    segment: Annotated[int, Range(1, 2**24)]
+    hop: Annotated[int, Range(1, 2**24)]
+    overlap: Annotated[int, Range(0, 2**24)]
+    lookahead: Annotated[int, Range(0, 2**24)]
