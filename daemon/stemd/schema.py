@@ -42,7 +42,7 @@ def build(cls: type[T], values: Mapping[str, object], where: str, *, strict: boo
     if strict:
         for key in values:
             if key not in hints:
-                raise ProtocolError(f"{where}: unknown key {key!r}{nearest(key, hints)}")
+                raise ProtocolError(f"{where}: unknown key {key!r:.60}{nearest(key, hints)}")
     for key in _required(shape):
         if key not in values:
             raise ProtocolError(f"{where}: key {key!r} is missing")

@@ -1,0 +1,1 @@
+"""Published checkpoints to ONNX graphs, with the parity checked (extra `export`)."""

@@ -2,7 +2,8 @@
 
 Vowel formants: women's means of G. E. Peterson and H. L. Barney, "Control methods used in a study of the
 vowels", JASA 24 (1952), table II. Consonants: D. H. Klatt, "Software for a cascade/parallel formant
-synthesizer", JASA 67 (1980), tables II and III, a man's formants raised by 15 % for a shorter tract.
+synthesizer", JASA 67 (1980), tables II and III, a man's formants raised by 15 % for a shorter tract. NG and HH,
+all lengths, and the amplitudes and bands of the noises are our own choice.
 """
 
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ def _consonant(first: float, second: float, third: float, voice: float, **noise:
     return Target((1.15 * first, 1.15 * second, 1.15 * third), voice, **noise)
 
 
-VOWELS = {
+VOWELS: dict[str, tuple[Target, ...]] = {
     "IY": (_vowel(310, 2790, 3310),),
     "IH": (_vowel(430, 2480, 3070),),
     "EH": (_vowel(610, 2330, 2990),),
@@ -46,9 +47,10 @@ VOWELS |= {
     "OW": VOWELS["AO"] + VOWELS["UH"],
 }
 
+INHALATION = Target(VOWELS["AH"][0].formants, voice=0.0, breath=2.0, seconds=0.18)
 _SILENT = {"voice": 0.0, "breath": 0.0}
 
-CONSONANTS = {
+CONSONANTS: dict[str, tuple[Target, ...]] = {
     "W": (_consonant(290, 610, 2150, 0.6),),
     "Y": (_consonant(260, 2070, 3020, 0.6),),
     "R": (_consonant(310, 1060, 1380, 0.6, seconds=0.07),),

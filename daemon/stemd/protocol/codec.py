@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgpack
 
 from stemd.errors import ProtocolError, nearest
-from stemd.protocol.fields import MAX_HEADER, Plan
+from stemd.protocol.fields import MAX_HEADER, MAX_ITEMS, MAX_REPLY, MAX_REPLY_ITEMS, Plan
 from stemd.protocol.replies import (
     Attached,
     Closed,
@@ -104,7 +104,7 @@ def from_daemon(frames: Sequence[bytes | memoryview]) -> tuple[FromDaemon, memor
 def request_of(frames: Sequence[bytes | memoryview]) -> int | None:
     """The request number in frames that may be broken otherwise, so that the error can name it."""
     try:
-        number = _header(frames[1], "header").get("request")
+        number = _header(frames[1], "header", MAX_HEADER, MAX_ITEMS).get("request")
     except (ProtocolError, IndexError):
         return None
     return number if type(number) is int and 0 <= number <= 2**62 else None
@@ -121,14 +121,19 @@ def _parse(
         raise ProtocolError(f"unknown kind {name!r}{nearest(name, (k.decode() for k in known))}")
     if len(pcm) and kind not in CARRIES_PCM:
         raise ProtocolError(f"{name}: carries no pcm, got {len(pcm)} bytes")
-    return build(known[kind], _header(frames[1], name), name, strict=strict), pcm
+    limits = (MAX_HEADER, MAX_ITEMS) if strict else (MAX_REPLY, MAX_REPLY_ITEMS)
+    return build(known[kind], _header(frames[1], name, *limits), name, strict=strict), pcm
 
 
-def _header(header: bytes | memoryview, name: str) -> dict[str, Any]:
-    if len(header) > MAX_HEADER:
-        raise ProtocolError(f"{name}: header of {len(header)} bytes is over the limit of {MAX_HEADER}")
+def _header(header: bytes | memoryview, name: str, most: int, items: int) -> dict[str, Any]:
+    if len(header) > most:
+        raise ProtocolError(f"{name}: header of {len(header)} bytes is over the limit of {most}")
     try:
-        values = msgpack.unpackb(header, raw=False, strict_map_key=True)
+        # Lists are made at their declared length before their items are read: without a limit, 3 KB of nested
+        # list heads take 100 MB.
+        values = msgpack.unpackb(
+            header, raw=False, strict_map_key=True, max_array_len=items, max_map_len=items, max_ext_len=0
+        )
     except (ValueError, RecursionError, msgpack.UnpackException) as exc:
         raise ProtocolError(f"{name}: header is not msgpack ({exc or type(exc).__name__})"[:300]) from exc
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

@@ -8,7 +8,10 @@ from stemd.schema import Matches, Range
 
 MAJOR: Final = 1
 MINOR: Final = 0
-MAX_HEADER: Final = 16_384
+MAX_HEADER: Final = 16_384  # bytes of a client's header
+MAX_ITEMS: Final = 256  # of one list or map in it
+MAX_REPLY: Final = 2**20  # bytes of a daemon's header: the state of many streams is long
+MAX_REPLY_ITEMS: Final = 4_096  # of one list or map in that
 MAX_BLOCK: Final = 192_000
 MAX_CREDIT: Final = 4_096
 PING_INTERVAL: Final = 2.0

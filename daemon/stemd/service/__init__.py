@@ -1,0 +1,1 @@
+"""Everything that owns a resource or a clock: sockets, streams in time, pacing, lifecycle."""

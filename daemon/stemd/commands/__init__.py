@@ -1,0 +1,1 @@
+"""What the subcommands do; `stemd.cli` holds their arguments."""

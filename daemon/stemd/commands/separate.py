@@ -1,0 +1,141 @@
+"""`stemd separate`: whole files, in this process."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import soundfile
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from stemd.audio import Float32Array
+from stemd.commands.plans import parse_plan
+from stemd.config import Engine, load_config
+from stemd.dsp.mixing import residual
+from stemd.dsp.plan import WindowPlan
+from stemd.errors import ConfigError, StemdError, UnknownStemError, nearest
+from stemd.separation.offline import separate
+from stemd.separation.specialist import Specialist
+from stemd.separation.store import Model, find
+from stemd.service.opening import resolve
+from stemd.service.rendering import INSTRUMENTAL, VOCALS
+
+
+def run(options: argparse.Namespace) -> int:
+    """Separate each file into `DIR/NAME/STEM.wav`; a file that fails does not stop the others."""
+    config = load_config(Path(options.config) if options.config else None)
+    model = find(options.model, config.model_folders)
+    named = parse_plan(options.plan)
+    plan = resolve(named, config, model) if named else None
+    wanted = _wanted(options.stem, model)
+    jobs = [(Path(file), Path(options.out) / Path(file).stem) for file in options.files]
+    _check_targets(jobs, wanted, options)
+    specialists = [
+        s
+        for s in model.open(threads=Engine(threads=options.threads).thread_count())
+        if not set(s.stems).isdisjoint({*wanted, *([VOCALS] if INSTRUMENTAL in wanted else [])})
+    ]
+    faults = 0
+    for source, target in jobs:
+        try:
+            _separate_file(source, target, model, plan, specialists, wanted, options.format)
+        except StemdError as exc:
+            faults += 1
+            Console(stderr=True, soft_wrap=True).print(f"stemd: {exc}", markup=False, highlight=False)
+    return 1 if faults else 0
+
+
+def _wanted(stems: list[str] | None, model: Model) -> list[str]:
+    offered = [*model.manifest.stems, *([INSTRUMENTAL] if VOCALS in model.manifest.stems else [])]
+    for stem in stems or []:
+        if stem not in offered:
+            raise UnknownStemError(f"model {model.manifest.name!r} gives no stem {stem!r}{nearest(stem, offered)}")
+    return [stem for stem in offered if not stems or stem in stems]
+
+
+def _check_targets(jobs: list[tuple[Path, Path]], wanted: list[str], options: argparse.Namespace) -> None:
+    """Refuse before any work is done."""
+    targets = [target / f"{stem}.{options.format}" for _, target in jobs for stem in wanted]
+    if len(set(targets)) < len(targets):
+        raise ConfigError(
+            "two of the files have the same name, so their stems would have the same place; use two --out"
+        )
+    for target in targets:
+        if target.exists() and not options.force:
+            raise ConfigError(f"{target} is there already; move it, or overwrite it with --force")
+
+
+def _separate_file(
+    source: Path,
+    target: Path,
+    model: Model,
+    plan: WindowPlan | None,
+    specialists: list[Specialist],
+    wanted: list[str],
+    fmt: str,
+) -> None:
+    mixture, rate, subtype = read_audio(source)
+    rate_in = model.manifest.sample_rate
+    chosen = plan or longest_plan(model, -(-mixture.shape[1] * rate_in // rate))
+    with Progress(
+        TextColumn(f"{source.name}", markup=False), BarColumn(), "{task.percentage:>3.0f}%", TimeRemainingColumn()
+    ) as bars:
+        bar = bars.add_task("", total=None)
+        stems = separate(
+            *(mixture, rate, specialists, chosen, rate_in),
+            spectral=model.spectral,
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )
+    write_stems(mixture, stems, wanted, target, rate, fmt, subtype)
+
+
+def read_audio(path: Path) -> tuple[Float32Array, int, str]:
+    """A file as float32 (1 or 2 channels, frames), its rate in Hz and its sample format.
+
+    Raises:
+        ConfigError: it is not there, not audio, or has more than two channels.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.channels > 2:
+                raise ConfigError(f"{path}: has {file.channels} channels; stemd takes one or two")
+            samples = file.read(dtype="float32", always_2d=True)
+            return samples.T.copy(), file.samplerate, file.subtype
+    except (OSError, soundfile.SoundFileError) as exc:
+        reason = "no such file" if not path.exists() else f"cannot be read as WAV, FLAC, OGG or MP3 ({exc})"
+        raise ConfigError(f"{path}: {reason}") from exc
+
+
+def longest_plan(model: Model, frames: int) -> WindowPlan:
+    """For files, where nobody waits: segments as long as the network takes, up to 24 s, with plenty of context.
+
+    Networks that take one length only get their studio plan.
+    """
+    studio, segments = model.plan(model.manifest.studio), model.manifest.segments
+    if segments.exact or segments.multiple is None or segments.minimum is None or segments.maximum is None:
+        return studio
+    unit = segments.multiple
+    longest = min(segments.maximum, 1_024 * unit) // unit * unit
+    context = longest // 8 // unit * unit
+    if frames + studio.lookahead + unit <= longest:  # one segment holds it all
+        whole = max(segments.minimum, -(-(frames + studio.lookahead) // unit) * unit)
+        return WindowPlan(whole, whole - studio.lookahead, 0, studio.lookahead)
+    return WindowPlan(longest, longest - 3 * context, context, context)
+
+
+def write_stems(
+    mixture: Float32Array,
+    stems: Mapping[str, Float32Array],
+    wanted: list[str],
+    target: Path,
+    rate: int,
+    fmt: str,
+    subtype: str,
+) -> None:
+    """Write `target/STEM.fmt`, at the source's sample format where the format has it, else as float or 24 bit."""
+    target.mkdir(parents=True, exist_ok=True)
+    chosen = subtype if soundfile.check_format(fmt.upper(), subtype) else {"wav": "FLOAT", "flac": "PCM_24"}[fmt]
+    for stem in wanted:
+        samples = stems[stem] if stem in stems else residual(mixture, [stems[VOCALS]])
+        soundfile.write(target / f"{stem}.{fmt}", samples.T, rate, subtype=chosen)
+        print(target / f"{stem}.{fmt}")

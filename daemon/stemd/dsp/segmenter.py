@@ -1,0 +1,99 @@
+"""Cuts a stream into segments for a network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stemd.audio import Complex64Array, Float32Array
+from stemd.dsp import stft
+from stemd.dsp.fifo import Fifo
+from stemd.dsp.plan import Span, WindowPlan
+from stemd.errors import PlanError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """What a network sees at once.
+
+    Attributes:
+        span: where in the stream it lies, and which of its frames will be used.
+        mixture: (channels, segment) samples at the model's rate.
+        spectrum: (channels, n, bins) the STFT frames centred in the segment whose windows end within it; None for
+            networks that see no spectrogram. The first has index `span.start / 1024`.
+    """
+
+    span: Span
+    mixture: Float32Array
+    spectrum: Complex64Array | None
+
+
+class Segmenter:
+    """Blocks in, segments out. The blocks' sizes never change a segment.
+
+    Args:
+        plan: the window plan.
+        channels: of the samples pushed.
+        spectral: whether segments carry their STFT frames.
+
+    Raises:
+        PlanError: `spectral` with a plan that is not on the grid of the STFT.
+    """
+
+    def __init__(self, plan: WindowPlan, channels: int, *, spectral: bool = False) -> None:
+        if spectral:
+            check_grid(plan)
+        self.plan = plan
+        self._samples = Fifo(np.float32, channels)
+        self._spectrum = stft.SpectrumRing(channels) if spectral else None
+        self._next = 0
+
+    @property
+    def received(self) -> int:
+        """Frames pushed so far."""
+        return self._samples.end
+
+    def push(self, samples: Float32Array) -> list[Segment]:
+        """Take samples (channels, n); give the segments that they complete."""
+        self._samples.append(samples)
+        if self._spectrum:
+            self._spectrum.push(samples)
+        ready = []
+        while (span := self.plan.span(self._next)).start + self.plan.segment <= self.received:
+            ready.append(self._take(span))
+        return ready
+
+    def flush(self) -> list[Segment]:
+        """Give the segments that the end of the stream cuts short."""
+        length = self.received
+        if self._spectrum:
+            silence = np.zeros(
+                (self._samples.view(length, length).shape[0], self.plan.segment + stft.WINDOW), np.float32
+            )
+            self._spectrum.push(silence)
+        return [self._take(self.plan.span_at_end(k, length)) for k in range(self._next, self.plan.segments(length))]
+
+    def _take(self, span: Span) -> Segment:
+        stop = span.start + self.plan.segment
+        spectrum = None
+        if self._spectrum:
+            spectrum = self._spectrum.frames(span.start // stft.HOP, (stop - stft.HALF) // stft.HOP + 1)
+        segment = Segment(span, self._samples.padded(span.start, stop), spectrum)
+        self._next = span.index + 1
+        keep = self._next * self.plan.hop - self.plan.backlog
+        self._samples.forget_before(keep)
+        if self._spectrum:
+            self._spectrum.forget_before(keep // stft.HOP)
+        return segment
+
+
+def check_grid(plan: WindowPlan) -> None:
+    """Refuse a plan that a network on the STFT's grid cannot use.
+
+    Raises:
+        PlanError: a length is off the grid, or the lookahead is under half a window.
+    """
+    for name in ("segment", "hop", "overlap", "lookahead"):
+        if getattr(plan, name) % stft.HOP:
+            raise PlanError(f"{plan}: {name} must be a multiple of {stft.HOP} for a network of kind 'mask'")
+    if plan.lookahead < stft.HALF:
+        raise PlanError(f"{plan}: lookahead must be at least {stft.HALF} for a network of kind 'mask'")

@@ -1,0 +1,81 @@
+"""The spectrogram that `mask` networks live on: 4096-frame Hann windows every 1024 frames, on the stream's own grid.
+
+STFT frame j is centred at stream position 1024*j, offline and live alike, and is computed once. The inverse divides by
+the sum of the squared windows that it was given (Griffin and Lim, 1984), so any run of frames reconstructs every
+sample that at least one of them covers well.
+"""
+
+from typing import Final
+
+import numpy as np
+import scipy.fft
+
+from stemd.audio import Complex64Array, Float32Array
+from stemd.dsp.fifo import Fifo
+
+WINDOW: Final = 4_096
+HOP: Final = 1_024
+HALF: Final = WINDOW // 2
+BINS: Final = HALF + 1
+_HANN: Final[Float32Array] = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
+_SQUARED: Final[Float32Array] = _HANN * _HANN
+
+
+def analyse(samples: Float32Array) -> Complex64Array:
+    """STFT frames of samples (channels, (n - 1) * HOP + WINDOW) as (channels, n, BINS)."""
+    windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW, axis=1)[:, ::HOP]
+    spectrum: Complex64Array = scipy.fft.rfft(windows * _HANN, axis=2)
+    return spectrum
+
+
+def synthesise(spectrum: Complex64Array, first: int, start: int, stop: int) -> Float32Array:
+    """Samples `[start, stop)` of a signal from its STFT frames (channels, n, BINS), `first` the index of the first.
+
+    Every sample wanted must lie within 1024 frames of the centre of one of the STFT frames.
+    """
+    # Only the frames that touch [start, stop) are transformed.
+    low = max(0, -(-(start - HALF + 1) // HOP) - first)
+    high = min(spectrum.shape[1], (stop - 1 + HALF) // HOP + 1 - first)
+    windows = scipy.fft.irfft(spectrum[:, low:high], WINDOW, axis=2).astype(np.float32, copy=False) * _HANN
+    count = high - low
+    total = np.zeros((spectrum.shape[0], (count - 1) * HOP + WINDOW), np.float32)
+    weight = np.zeros(total.shape[1], np.float32)
+    for j in range(count):
+        total[:, j * HOP : j * HOP + WINDOW] += windows[:, j]
+        weight[j * HOP : j * HOP + WINDOW] += _SQUARED
+    offset = start - ((first + low) * HOP - HALF)
+    part = slice(offset, offset + stop - start)
+    samples: Float32Array = np.divide(total[:, part], weight[part], dtype=np.float32)
+    return samples
+
+
+class SpectrumRing:
+    """The STFT frames of one stream, each computed once, as its samples come."""
+
+    def __init__(self, channels: int) -> None:
+        # Frame -1 is the first that any sample touches; it and the windows before it begin in silence.
+        self._samples = Fifo(np.float32, channels, start=-HOP - HALF)
+        self._samples.append(np.zeros((channels, HOP + HALF), np.float32))
+        self._frames = Fifo(np.complex64, channels, (BINS,), start=-1)
+
+    @property
+    def end(self) -> int:
+        """One past the index of the last STFT frame that is known."""
+        return self._frames.end
+
+    def push(self, samples: Float32Array) -> None:
+        """Take samples (channels, n) and compute the STFT frames that they complete."""
+        self._samples.append(samples)
+        count = (self._samples.end - (self.end * HOP - HALF) - WINDOW) // HOP + 1
+        if count > 0:
+            start = self.end * HOP - HALF
+            self._frames.append(analyse(self._samples.view(start, start + (count - 1) * HOP + WINDOW)))
+            self._samples.forget_before(self.end * HOP - HALF)
+
+    def frames(self, first: int, stop: int) -> Complex64Array:
+        """A copy of STFT frames `[first, stop)` as (channels, stop - first, BINS); those before -1 are silent."""
+        return self._frames.padded(first, stop)
+
+    def forget_before(self, index: int) -> None:
+        """Drop the STFT frames before `index`."""
+        self._frames.forget_before(index)

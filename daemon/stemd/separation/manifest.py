@@ -1,0 +1,210 @@
+"""A model on disk: a folder with `manifest.toml`, one graph per specialist, and a licence.
+
+The manifest says everything that stemd has to know before it opens a graph: which stems, at which rate,
+which segments, which window plans are recommended, and on what terms the weights may be used.
+"""
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_type_hints
+
+import msgspec
+
+from stemd.errors import ModelLoadError, nearest
+
+MANIFEST_NAME: Final = "manifest.toml"
+# Frame j of a mask model's spectrogram is centred at 1024*j, and a 4096-frame window reaches half its length ahead.
+MASK_HOP: Final = 1024
+MASK_MIN_LOOKAHEAD: Final = 2048
+
+Kind = Literal["mask", "hybrid", "waveform"]
+Commercial = Literal["yes", "no", "unclear"]
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Frames = Annotated[int, msgspec.Meta(ge=1)]
+FramesOrNone = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class SpecialistEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One graph, the stems that it is trusted for, and the digest of its file (lower-case hex)."""
+
+    stems: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
+    file: Text
+    sha256: Sha256
+
+    def __post_init__(self) -> None:
+        """Refuse paths: a manifest may only name files beside itself."""
+        if re.search(r"[/\\:\0]", self.file) or self.file in (".", ".."):
+            raise ValueError(f"file {self.file!r} must be a plain name in the manifest's own folder")
+
+
+class Segments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Segment lengths that the model takes, in its frames: a list, or every multiple within bounds (inclusive)."""
+
+    exact: tuple[Frames, ...] = ()
+    multiple: Frames | None = None
+    minimum: Frames | None = None
+    maximum: Frames | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a table that says both things or neither."""
+        bounds = (self.multiple, self.minimum, self.maximum)
+        if self.exact and bounds != (None, None, None):
+            raise ValueError("segments are either `exact` or `multiple`, `minimum` and `maximum`, not both")
+        if not self.exact and None in bounds:
+            raise ValueError("segments need either `exact`, or all of `multiple`, `minimum` and `maximum`")
+        if not self.exact and not self.lengths():
+            raise ValueError("no multiple of `multiple` lies between `minimum` and `maximum`")
+
+    def lengths(self) -> range | tuple[int, ...]:
+        """Every accepted length, in frames, shortest first."""
+        if self.multiple is None or self.minimum is None or self.maximum is None:
+            return tuple(sorted(self.exact))
+        first = -(-self.minimum // self.multiple) * self.multiple
+        return range(first, self.maximum + 1, self.multiple)
+
+    def accepts(self, frames: int) -> bool:
+        """Whether a segment of so many frames may be run."""
+        return frames in self.lengths()
+
+
+class PlanRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A window plan: segment, hop, overlap and lookahead in the model's frames (see the project's word list)."""
+
+    segment: Frames
+    hop: Frames
+    overlap: FramesOrNone
+    lookahead: FramesOrNone
+
+    def __post_init__(self) -> None:
+        """Refuse what no segment can hold."""
+        if self.overlap > self.hop:
+            raise ValueError(f"overlap {self.overlap} is longer than hop {self.hop}")
+        if self.hop + self.overlap + self.lookahead > self.segment:
+            raise ValueError(f"hop + overlap + lookahead is longer than segment {self.segment}")
+
+
+class Licence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Terms. `commercial` is about the weights; `evidence` says what that word rests on."""
+
+    code: Text
+    weights: Text
+    evidence: Text
+    commercial: Commercial
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the weights come from, and whom to cite."""
+
+    weights: Text
+    project: Text
+    paper: Text
+
+
+class Parity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far the stored graph may be from `reference`: an upper bound that the export checks, full scale 1."""
+
+    reference: Text
+    max_abs_diff: Annotated[float, msgspec.Meta(ge=0)]
+    method: Text
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model: a set of specialists with one rate and one kind. Lengths are frames at `sample_rate` (Hz)."""
+
+    name: Name
+    version: Text
+    kind: Kind
+    sample_rate: Annotated[int, msgspec.Meta(ge=8_000, le=192_000)]
+    specialists: Annotated[tuple[SpecialistEntry, ...], msgspec.Meta(min_length=1)]
+    segments: Segments
+    live: PlanRow
+    studio: PlanRow
+    licence: Licence
+    origin: Origin
+    parity: Parity
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """All stems, in the order of the specialists."""
+        return tuple(stem for entry in self.specialists for stem in entry.stems)
+
+    def __post_init__(self) -> None:
+        """Refuse stems named twice and plans that this model cannot run."""
+        twice = sorted({stem for stem in self.stems if self.stems.count(stem) > 1})
+        if twice:
+            raise ValueError(f"stem {twice[0]!r} is named twice")
+        for title, plan in (("live", self.live), ("studio", self.studio)):
+            if not self.segments.accepts(plan.segment):
+                raise ValueError(f"{title}.segment = {plan.segment} is not among `segments`")
+            if self.kind == "mask":
+                _check_grid(title, plan)
+
+
+def _check_grid(title: str, plan: PlanRow) -> None:
+    for key in ("segment", "hop", "overlap", "lookahead"):
+        if getattr(plan, key) % MASK_HOP:
+            raise ValueError(f"{title}.{key} must be a multiple of {MASK_HOP} in a model of kind 'mask'")
+    if plan.lookahead < MASK_MIN_LOOKAHEAD:
+        raise ValueError(f"{title}.lookahead must be at least {MASK_MIN_LOOKAHEAD} in a model of kind 'mask'")
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and check a manifest; `path` is the file, or the model's folder.
+
+    Raises:
+        ModelLoadError: no such file, no TOML, or a key that is unknown, missing or out of range.
+    """
+    file = path / MANIFEST_NAME if path.is_dir() else path
+    try:
+        tree = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError as exc:
+        raise ModelLoadError(f"{file}: no such manifest; a model is a folder that holds {MANIFEST_NAME}") from exc
+    except OSError as exc:
+        raise ModelLoadError(f"{file}: cannot be read ({exc.strerror}); check its permissions") from exc
+    except ValueError as exc:
+        raise ModelLoadError(f"{file}: is not TOML ({exc}); mend it, or fetch the model again") from exc
+    _refuse_unknown(tree, Manifest, "", file)
+    try:
+        return msgspec.convert(tree, Manifest)
+    except msgspec.ValidationError as exc:
+        raise ModelLoadError(f"{file}: {exc}; mend it, or fetch the model again") from exc
+
+
+def _refuse_unknown(value: Any, hint: Any, where: str, file: Path) -> None:
+    """Msgspec refuses unknown keys too, but cannot name the nearest known one."""
+    if isinstance(value, list):
+        for i, item in enumerate(value):
+            _refuse_unknown(item, get_args(hint)[0], f"{where}[{i}]", file)
+    elif isinstance(value, dict) and isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        hints = get_type_hints(hint)
+        for key, item in value.items():
+            place = f"{where}.{key}" if where else key
+            if key not in hints:
+                raise ModelLoadError(f"{file}: unknown key {place!r}{nearest(key, hints)}")
+            _refuse_unknown(item, hints[key], place, file)
+
+
+def verify(folder: Path, manifest: Manifest) -> None:
+    """Check that each specialist's file lies in `folder` and has the digest that the manifest names.
+
+    Raises:
+        ModelLoadError: a file is missing, unreadable or damaged.
+    """
+    for entry in manifest.specialists:
+        file = folder / entry.file
+        again = f"reinstall stemd, or fetch or export the model {manifest.name!r} again"
+        try:
+            with file.open("rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+        except FileNotFoundError as exc:
+            raise ModelLoadError(f"{file}: missing, though {MANIFEST_NAME} names it; {again}") from exc
+        except OSError as exc:
+            raise ModelLoadError(f"{file}: cannot be read ({exc.strerror}); check its permissions") from exc
+        if found != entry.sha256:
+            raise ModelLoadError(
+                f"{file}: damaged or replaced (sha256 {found[:12]}..., not {entry.sha256[:12]}...); {again}"
+            )

@@ -1,0 +1,94 @@
+"""Which realtime streams one worker can serve, each within its own bound: decided before a promise is made.
+
+Segments run one at a time and are not interrupted, earliest deadline first. A set of streams with compute C, hop T and
+compute budget B (the time from a segment's last frame to its deadline) keeps every deadline if, for all t > 0,
+
+    sum over B_i <= t of (floor((t - B_i) / T_i) + 1) * C_i  +  max over B_j > t of C_j  <=  t
+
+(K. Jeffay, D. Stanat, C. Martel, "On non-preemptive scheduling of periodic and sporadic tasks", 1991; with deadlines
+below periods: L. George, N. Rivierre, M. Spuri, 1996).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from stemd.errors import Overloaded
+
+HEADROOM: Final = 1.3
+_STEPS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one stream asks of the worker, in seconds: `compute` every `hop`, done within `budget`."""
+
+    compute: float
+    hop: float
+    budget: float
+
+    @property
+    def load(self) -> float:
+        """Compute time of a hop over the hop's duration."""
+        return self.compute / self.hop
+
+
+def budget(compute: float, hop: float, others: Sequence[Demand], ahead: int) -> float:
+    """The smallest compute budget at which a new stream and all others keep their deadlines.
+
+    It leaves room for `ahead` segments of others. As many streams of a kind get this least budget; each that comes
+    later gets as much more as it takes to break no promise, up to its hop.
+
+    Args:
+        compute: the p99 of the new stream's networks, together, for one segment, in seconds.
+        hop: of the new stream, in seconds.
+        others: what has been promised.
+        ahead: how many segments of others may go first at this budget.
+
+    Raises:
+        Overloaded: no budget up to a hop holds; the text says what would.
+    """
+    load = sum(d.load for d in others) + compute / hop
+    if load * HEADROOM > 1:
+        raise Overloaded(
+            f"the machine is at {load:.0%} load with this stream, more than {1 / HEADROOM:.0%}: "
+            f"use a hop of {_longer(compute, others):.2f} s or more, fewer streams, or timing 'free'"
+        )
+    longest = max((d.compute for d in others), default=0.0)
+    least = compute + ahead * max(longest, compute)
+    for step in range(_STEPS + 1):
+        candidate = least + (max(hop, least) - least) * step / _STEPS
+        if holds([*others, Demand(compute, hop, candidate)]):
+            return candidate
+    raise Overloaded(
+        f"{len(others)} streams leave no time for another within a hop of {hop:.2f} s: use a longer hop or 'free'"
+    )
+
+
+def holds(demands: Sequence[Demand]) -> bool:
+    """Whether every deadline is kept, whatever the streams' phases (the condition above)."""
+    load = sum(d.load for d in demands)
+    if load >= 1:
+        return False
+    # Beyond this horizon the condition follows from the load.
+    slack = sum(d.compute for d in demands) + max((d.compute for d in demands), default=0.0)
+    horizon = max(max((d.budget for d in demands), default=0.0), slack / (1 - load))
+    points = sorted({d.budget + n * d.hop for d in demands for n in range(int(horizon / d.hop) + 2)})
+    # Just before a budget its own stream can still block; the sum is constant between points.
+    return all(_wanted(demands, t) <= t for t in points if t <= horizon) and all(
+        _blocking(demands, d.budget) <= d.budget for d in demands
+    )
+
+
+def _wanted(demands: Sequence[Demand], t: float) -> float:
+    done = sum((int((t - d.budget) / d.hop + 1e-9) + 1) * d.compute for d in demands if d.budget <= t)
+    return done + _blocking(demands, t)
+
+
+def _blocking(demands: Sequence[Demand], t: float) -> float:
+    return max((d.compute for d in demands if d.budget > t), default=0.0)
+
+
+def _longer(compute: float, others: Sequence[Demand]) -> float:
+    left = 1 / HEADROOM - sum(d.load for d in others)
+    return compute / left if left > 0 else float("inf")

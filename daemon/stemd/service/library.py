@@ -1,0 +1,44 @@
+"""The models that are loaded, and what their networks cost here. What blocks happens beside the event loop."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from stemd.separation.pool import Lane, Pool, Timing
+from stemd.separation.store import Model, find
+
+
+class Library:
+    """Models by name, each loaded once and measured once for each segment length and lane.
+
+    Args:
+        pool: whose workers hold the networks.
+        folders: searched before the user's and the shipped models.
+    """
+
+    def __init__(self, pool: Pool, folders: Sequence[Path]) -> None:
+        self._pool, self._folders = pool, folders
+        self.models: dict[str, Model] = {}
+        self._timings: dict[tuple[str, int, Lane], Sequence[Timing]] = {}
+        self._busy = asyncio.Lock()
+
+    async def load(self, name: str) -> Model:
+        """The model, loaded into every worker.
+
+        Raises:
+            ModelLoadError: it is not there, damaged, or of a kind that cannot be run.
+        """
+        async with self._busy:
+            if name not in self.models:
+                model = await asyncio.to_thread(find, name, self._folders)
+                await asyncio.to_thread(self._pool.load, model)
+                self.models[name] = model
+            return self.models[name]
+
+    async def timings(self, model: Model, segment: int, lane: Lane) -> Sequence[Timing]:
+        """What a segment costs in a lane, one Timing for each specialist; the networks are warm afterwards."""
+        key = (model.manifest.name, segment, lane)
+        async with self._busy:
+            if key not in self._timings:
+                self._timings[key] = await asyncio.to_thread(self._pool.measure, model, segment, lane)
+            return self._timings[key]

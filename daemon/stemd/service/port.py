@@ -1,0 +1,120 @@
+"""A ROUTER socket on the event loop: frames come in by callback, and go out at once or not at all.
+
+ZeroMQ's file descriptor is edge-triggered and any call on the socket may eat the edge, so after each one the socket
+is asked again. Sends never wait: whoever has no room gets nothing, and the caller is told.
+"""
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import zmq
+
+from stemd.errors import ConfigError
+
+Receiver = Callable[[bytes, list[bytes]], None]
+
+_MAX_MESSAGE: Final = 16 * 2**20  # bytes of a frame; libzmq hangs up on whoever sends more
+_BURST: Final = 64  # messages taken before other tasks have their turn
+_QUEUE: Final = 1_000  # messages; past them receiving stops, and sending is refused
+
+
+class Port:
+    """A bound ROUTER socket.
+
+    Args:
+        context: of ZeroMQ.
+        endpoint: where to bind; a folder of `ipc://` is made, the socket gets mode 0600.
+        receiver: called with (peer, frames) for each message.
+
+    Raises:
+        ConfigError: the endpoint is in use or cannot be bound.
+    """
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, receiver: Receiver) -> None:
+        self.endpoint = endpoint
+        self._receiver = receiver
+        self._socket = context.socket(zmq.ROUTER)
+        self._socket.setsockopt(zmq.LINGER, 500)
+        self._socket.setsockopt(zmq.SNDHWM, _QUEUE)
+        self._socket.setsockopt(zmq.RCVHWM, _QUEUE)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE)
+        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        try:
+            self._bind()
+        except zmq.ZMQError as exc:
+            self._socket.close(0)
+            raise ConfigError(
+                f"cannot listen on {endpoint} ({exc.strerror}): is another stemd running? Name another --address"
+            ) from exc
+        self._loop = asyncio.get_running_loop()
+        self._scheduled = False
+        self._descriptor = int(self._socket.getsockopt(zmq.FD))
+        self._loop.add_reader(self._descriptor, self._wake)
+        self._wake()
+
+    def send(self, peer: bytes, frames: Sequence[bytes | memoryview]) -> bool:
+        """Send to one peer; False where it has gone or takes no more now."""
+        if self._socket.closed:
+            return False
+        try:
+            self._socket.send_multipart([peer, *frames], zmq.NOBLOCK, copy=True)
+        except zmq.ZMQError:
+            return False
+        finally:
+            self._wake()
+        return True
+
+    def close(self) -> None:
+        """Stop receiving, and give what was sent half a second to leave."""
+        if not self._socket.closed:
+            self._loop.remove_reader(self._descriptor)
+            self._socket.close()
+
+    def _bind(self) -> None:
+        path = Path(self.endpoint.removeprefix("ipc://")) if self.endpoint.startswith("ipc://") else None
+        if path is None:
+            self._socket.bind(self.endpoint)
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _alive(path):
+            raise ConfigError(f"cannot listen on {self.endpoint}: another stemd answers there. Name another --address")
+        umask = os.umask(0o177)  # the socket must never be open to others, not even until a chmod
+        try:
+            self._socket.bind(self.endpoint)
+        finally:
+            os.umask(umask)
+
+    def _wake(self) -> None:
+        if not self._scheduled and not self._socket.closed and int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            self._scheduled = True
+            self._loop.call_soon(self._receive)
+
+    def _receive(self) -> None:
+        self._scheduled = False
+        for _ in range(_BURST):
+            if self._socket.closed:
+                return
+            try:
+                peer, *frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._receiver(peer, frames)
+        self._wake()
+
+
+def _alive(path: Path) -> bool:
+    """Whether somebody listens at a Unix socket; libzmq would take its place without a word."""
+    import socket  # noqa: PLC0415 - not on every system, and this is called where there are Unix sockets
+
+    with suppress(OSError):
+        if stat.S_ISSOCK(path.stat().st_mode):
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(0.5)
+                probe.connect(str(path))
+                return True
+    return False

@@ -1,0 +1,65 @@
+"""A block of every stem that somebody listens to, made once for each format."""
+
+from collections.abc import Mapping, Sequence
+
+from stemd.audio import Float32Array, Format, Int16Array, encode_pcm, quantise
+from stemd.dsp.mixing import GainRamp, mix, residual, residual_int16
+from stemd.separation.assembly import AlignedBlock
+
+MIX, INSTRUMENTAL, OUT = "mix", "instrumental", "out"
+VOCALS = "vocals"
+
+
+def offered(stems: Sequence[str]) -> tuple[str, ...]:
+    """What a stream with these network stems offers: them, and what is derived from them."""
+    derived = [MIX, INSTRUMENTAL, OUT] if VOCALS in stems else [MIX, OUT]
+    return (*stems, *(name for name in derived if name not in stems))
+
+
+def sources(stem: str, stems: Sequence[str]) -> tuple[str, ...]:
+    """Which of the network stems a stem is made from."""
+    if stem in stems:
+        return (stem,)
+    return {MIX: (), INSTRUMENTAL: (VOCALS,), OUT: tuple(stems)}[stem]
+
+
+class Rendering:
+    """One aligned block as PCM.
+
+    Args:
+        block: the mixture and the running stems.
+        stems: the network stems that the stream offers.
+        gains: of each of them and of `rest`, for the stem `out`.
+    """
+
+    def __init__(self, block: AlignedBlock, stems: Sequence[str], gains: Mapping[str, GainRamp]) -> None:
+        self.saturated = 0  # samples of residuals that did not fit into 16 bits
+        self._block, self._stems, self._gains = block, stems, gains
+        self._made: dict[tuple[str, Format], bytes] = {}
+
+    def pcm(self, stem: str, fmt: Format) -> bytes:
+        """The whole block of a stem, interleaved."""
+        key = (stem, fmt)
+        if key not in self._made:
+            self._made[key] = encode_pcm(self._samples(stem, fmt), fmt)
+        return self._made[key]
+
+    def is_degraded(self, stem: str) -> bool:
+        """Whether the stem lacks a network's estimate somewhere in this block."""
+        return not self._block.degraded.isdisjoint(sources(stem, self._stems))
+
+    def _samples(self, stem: str, fmt: Format) -> Float32Array | Int16Array:
+        block = self._block
+        if stem in self._stems:
+            return block.stems[stem]
+        if stem == MIX:
+            return block.mixture
+        if stem == OUT:
+            stems = {name: block.stems[name] for name in self._stems}
+            return mix(block.mixture, stems, self._gains, block.position)
+        vocals = block.stems[VOCALS]
+        if fmt == "f32le":
+            return residual(block.mixture, [vocals])
+        rest, saturated = residual_int16(quantise(block.mixture), [quantise(vocals)])
+        self.saturated += saturated
+        return rest
