@@ -5,11 +5,11 @@ from typing import Any
 
 from stemd.address import Address, default_address
 from stemd.audio import Format
-from stemd.protocol import PING_INTERVAL, Delivery, Open, Plan, State, Status, Subscribe, Timing, Welcome
+from stemd.protocol import PING_INTERVAL, Delivery, GainSet, Open, Plan, State, Status, Subscribe, Timing, Welcome
 from stemd_client.clock import RoundTrip
 from stemd_client.connection import Connection
 from stemd_client.inbox import Inbox
-from stemd_client.stream import Stream
+from stemd_client.stream import Stream, set_gain
 from stemd_client.subscription import Subscription
 
 
@@ -115,6 +115,10 @@ class Client:
         """
         request = Subscribe(0, stream, stem, format, delivery, int(credit))
         return Subscription(self._connection, self._inbox, request)
+
+    async def set_gain(self, stream: str, /, **gains: float) -> GainSet:
+        """As `Stream.set_gain`, of any stream: whoever mixes need not be who feeds it."""
+        return await set_gain(self._connection, stream, gains)
 
     async def status(self) -> dict[str, Any]:
         """What the daemon is doing: streams, subscriptions, load."""

@@ -146,6 +146,10 @@ class Connection:
         """Queue a message without waiting; False where 500 wait already, or the connection is lost."""
         return self.error is None and self._sockets is not None and self._sockets.post(message, pcm)
 
+    def _must_post(self, message: FromClient) -> None:
+        if not self.post(message):
+            raise Overloaded(f"the daemon does not read: {QUEUE} messages wait")
+
     async def request(self, message: Request, expected: type[R]) -> R:
         """Send a request and wait for its reply.
 
@@ -158,8 +162,7 @@ class Connection:
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._pending[message.request] = reply
         try:
-            if not self.post(message):
-                raise Overloaded(f"the daemon does not read: {QUEUE} messages wait")
+            self._must_post(message)
             answer = await reply
         except asyncio.CancelledError:
             if reply.done() and not reply.cancelled() and reply.exception() is None:
@@ -178,7 +181,7 @@ class Connection:
         stamp = self._next_stamp()
         self._echoes[stamp] = echo
         try:
-            self.post(Ping(stamp))
+            self._must_post(Ping(stamp))
             return await echo
         finally:
             del self._echoes[stamp]

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Final
@@ -10,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from stemd.audio import Float32Array, Format, Int16Array, dequantise, encode_pcm
-from stemd.errors import BlockError, StemdError, StreamClosed, StreamExistsError, UnknownStreamError
-from stemd.protocol import Close, Closed, GainSet, Mixture, Open, Opened, SetGain
+from stemd.errors import BlockError, StemdError, StreamClosed, StreamError, StreamExistsError, UnknownStreamError
+from stemd.protocol import Close, Closed, GainSet, Mixture, Open, Opened, SetGain, Timing
 from stemd_client.connection import Connection, again
 from stemd_client.inbox import Inbox
 
@@ -27,7 +28,8 @@ class Stream:
     Attributes:
         position: the next frame to be sent, counted from the stream's start.
         dropped: frames that were not sent because the daemon did not read (realtime streams only; a gap there).
-        refused: blocks that the daemon refused (each became a gap); `faults` has the last sixteen reasons.
+        refused: blocks that the daemon refused; each became a gap.
+        faults: the last sixteen texts of faults that the stream survived, refused blocks and others.
     """
 
     def __init__(self, connection: Connection, inbox: Inbox, request: Open):
@@ -49,6 +51,11 @@ class Stream:
     def name(self) -> str:
         """The stream's name."""
         return self._request.stream
+
+    @property
+    def timing(self) -> Timing:
+        """`realtime` or `free`."""
+        return self._request.timing
 
     @property
     def opened(self) -> Opened:
@@ -119,14 +126,14 @@ class Stream:
             target = self.position + frames
             while self.position < target:
                 await self._granted(self.position + 1)
-                self.position = min(target, self._until) if self._bounded else target
+                step = min(target, self.position + self._request.rate)  # of a second: a daemon refuses over ten
+                self.position = min(step, self._until) if self._bounded else step
                 # A block without samples: all before it is a gap, and the daemon knows at once.
                 await self._post(Mixture(self.name, self.position, None), b"")
 
     async def set_gain(self, **gains: float) -> GainSet:
         """Set linear gains (0 to 8) of network stems, and of `rest`, in the stem `out`; the reply says from where."""
-        values = {stem: float(gain) for stem, gain in gains.items()}
-        return await self._connection.request(SetGain(self._connection.number(), self.name, values), GainSet)
+        return await set_gain(self._connection, self.name, gains)
 
     async def close(self) -> Closed:
         """End the stream and wait until its last block has left; leaving the `async with` block does it.
@@ -186,17 +193,23 @@ class Stream:
         self._news.set()
 
     def on_fault(self, error: StemdError) -> None:
-        """A refused block is counted; any other fault is the stream's end and raised from the next call."""
-        if isinstance(error, BlockError):
-            self.refused += 1
-            self.faults.append(str(error))
-        else:
+        """Codes of the family `stream` say that it is over, and are raised from the next call; others are noted."""
+        if isinstance(error, StreamError):
             self._fault = self._fault or error
             self._news.set()
+        else:
+            self.refused += isinstance(error, BlockError)
+            self.faults.append(str(error))
 
     def on_lost(self) -> None:
         """The connection has an error."""
         self._news.set()
+
+
+async def set_gain(connection: Connection, stream: str, gains: Mapping[str, float]) -> GainSet:
+    """Ask for gains of a stream, one's own or another client's."""
+    values = {stem: float(gain) for stem, gain in gains.items()}
+    return await connection.request(SetGain(connection.number(), stream, values), GainSet)
 
 
 def _samples(block: Float32Array | Int16Array, channels: int, fmt: Format) -> Float32Array | Int16Array:

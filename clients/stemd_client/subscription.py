@@ -131,23 +131,27 @@ class Subscription:
 
     def on_block(self, header: Stem, pcm: memoryview, received_ns: int) -> None:
         """Keep a block until it is taken."""
+        last = "end" in header.flags
         if header.sequence != self._arrived:
-            self.on_fault(
-                ProtocolError(f"block {header.sequence} of {header.stem!r} came where {self._arrived} was due")
-            )
-        elif header.sequence >= self._granted and "end" not in header.flags:
-            self.on_fault(ProtocolError(f"block {header.sequence} of {header.stem!r} came without credit"))
+            self._refuse(f"block {header.sequence} of {header.stem!r} came where {self._arrived} was due")
+        elif header.sequence >= self._granted and not last:
+            self._refuse(f"block {header.sequence} of {header.stem!r} came without credit")
         else:
             self._waiting.append((header, pcm, received_ns))
             self._arrived += 1
-            if "end" in header.flags:
-                self._inbox.subscriptions.pop(header.subscription, None)
+            if last:
+                del self._inbox.subscriptions[header.subscription]
             self._news.set()
+
+    def _refuse(self, text: str) -> None:
+        self._leave()
+        self.on_fault(ProtocolError(text))
 
     def on_fault(self, error: StemdError) -> None:
         """The subscription is over; the fault is raised once the blocks before it are taken."""
         self._fault = self._fault or error
-        self._inbox.subscriptions.pop(self._number or 0, None)
+        if self._number is not None:
+            self._inbox.subscriptions.pop(self._number, None)
         self._news.set()
 
     def on_lost(self) -> None:

@@ -63,6 +63,11 @@ class Stream:
         """Blocks that the daemon refused."""
         return self._stream.refused
 
+    @property
+    def faults(self) -> list[str]:
+        """The last faults that the stream survived."""
+        return list(self._stream.faults)
+
     def send(self, block: Float32Array | Int16Array, source_ns: int | None = None) -> None:
         """See `stemd_client.Stream.send`."""
         self._loop.wait(self._stream.send(block, source_ns))
@@ -212,6 +217,10 @@ class Client:
         """See `stemd_client.Client.subscribe`."""
         subscription = self._client.subscribe(stream, stem, format=format, delivery=delivery, credit=credit)
         return Subscription(self._loop, subscription)
+
+    def set_gain(self, stream: str, /, **gains: float) -> GainSet:
+        """See `stemd_client.Client.set_gain`."""
+        return self._loop.wait(self._client.set_gain(stream, **gains))
 
     def status(self) -> dict[str, Any]:
         """What the daemon is doing."""

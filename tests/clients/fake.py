@@ -57,6 +57,8 @@ class FakeDaemon:
         self.until: int | None = None
         self.answers_pings = True
         self.news = asyncio.Event()
+        self.reads = asyncio.Event()
+        self.reads.set()
         self.scripts: dict[type, Script] = {
             Hello: lambda m: [Welcome(m.request, MAJOR, 0, "fake", "s1", ())],
             Attach: lambda m: [Attached(m.session)],
@@ -79,16 +81,17 @@ class FakeDaemon:
 
     async def until_came(self, kind: type, count: int = 1) -> list[Any]:
         """Wait until `count` messages of a class came."""
-        while len(self.of(kind)) < count:
-            self.news.clear()
-            await asyncio.wait_for(self.news.wait(), 5)
+        async with asyncio.timeout(5):
+            while len(self.of(kind)) < count:
+                self.news.clear()
+                await self.news.wait()
         return self.of(kind)
 
     async def serve(self) -> None:
         await asyncio.gather(*(self._serve(socket) for socket in self._sockets))
 
     async def _serve(self, socket: zmq.asyncio.Socket) -> None:
-        while True:
+        while await self.reads.wait():
             peer, *frames = await socket.recv_multipart()
             self.peers[socket] = peer
             message, pcm = from_client(frames)

@@ -11,6 +11,7 @@ from stemd.errors import (
     BlockError,
     ConfigError,
     ConnectionLostError,
+    Overloaded,
     PlanError,
     ProtocolError,
     StreamClosed,
@@ -96,10 +97,11 @@ async def test_no_daemon_is_one_line_that_says_what_to_do(tmp_path) -> None:
 async def test_leaving_a_client_whose_daemon_is_gone_does_not_wait(fake) -> None:
     daemon, address = fake
     async with Client(address, ping_interval=INTERVAL) as client:
+        stream = await client.open("desk").__aenter__()
+        daemon.scripts.clear()
+        await asyncio.sleep(5 * INTERVAL)
         with pytest.raises(ConnectionLostError):
-            async with client.open("desk"):
-                daemon.scripts.clear()
-                await asyncio.sleep(5 * INTERVAL)
+            await stream.__aexit__(None, None, None)
         started = time.monotonic()
     assert time.monotonic() - started < 0.1
 
@@ -128,9 +130,7 @@ async def test_a_message_that_breaks_the_protocol_ends_the_connection(fake) -> N
     async with Client(address) as client:
         await daemon.requests.send_multipart([daemon.peers[daemon.requests], b"state", b"\xc1", b""])
         with pytest.raises(ProtocolError, match="state: header is not msgpack"):
-            async for _ in client.subscribe("desk", "a"):
-                pass
-            await client.status()
+            await client.subscribe("desk", "a").__aenter__()
 
 
 # Credit, order and size.
@@ -208,11 +208,11 @@ async def test_what_came_is_heard_before_the_fault(fake) -> None:
 
 async def test_a_loop_that_is_left_unsubscribes(fake) -> None:
     daemon, address = fake
+    daemon.scripts[Subscribe] = lambda m: [Subscribed(m.request, 7, 0), stem(0, frames=0)]
     async with Client(address) as client:
-        reader = asyncio.create_task(anext(aiter(client.subscribe("desk", "a"))))
-        await daemon.until_came(Subscribe)
-        await daemon.send(stem(0), PCM)
-        assert (await reader).samples.shape == (2, 4)
+        async for block in client.subscribe("desk", "a"):
+            assert block.samples.shape == (2, 0)
+            break
         await daemon.until_came(Unsubscribe)
 
 
@@ -275,20 +275,27 @@ async def test_a_gap_is_told_at_once_and_within_the_grant(fake) -> None:
 
 async def test_a_realtime_stream_never_waits_for_a_daemon_that_does_not_read(fake) -> None:
     daemon, address = fake
-    async with Client(address) as client, client.open("desk", block=48_000) as stream:
-        daemon._serve = None
-        serving = [task for task in asyncio.all_tasks() if "serve" in repr(task.get_coro())]
-        for task in serving:
-            task.cancel()
-        started = time.monotonic()
-        while not stream.dropped:
-            await stream.send(silence(48_000))
-            assert time.monotonic() - started < 30
-        assert stream.position % 48_000 == 0
-        assert stream.dropped == 48_000
-        daemon.close()
-        client._connection.fail(ConnectionLostError("enough seen"))
-        stream._closed = Closed(None, "desk", 0, False)
+    async with Client(address) as client, client.open("desk", block=8_000) as stream:
+        daemon.reads.clear()
+        refused = []
+        while len(refused) < 20:  # until nothing more trickles into the kernel's buffers
+            started, position, dropped = time.monotonic(), stream.position, stream.dropped
+            await stream.send(silence(8_000))
+            assert time.monotonic() - started < 0.5
+            if stream.dropped > dropped:
+                refused.append(position)
+                await asyncio.sleep(0.005)
+        for call in (client.ping, client.status):
+            with pytest.raises(Overloaded, match="500 messages wait"):
+                await call()
+        sent = set(range(0, stream.position, 8_000)) - set(refused)
+        assert stream.dropped == 8_000 * len(refused)
+        daemon.reads.set()
+        await daemon.until_came(Mixture, len(sent))
+        await stream.send(silence(1))
+        await stream.close()
+        # What was dropped is a gap, and can be seen as one.
+        assert [message.position for message in daemon.of(Mixture)] == [*sorted(sent), stream.position - 1]
 
 
 @pytest.mark.parametrize(
@@ -334,15 +341,19 @@ async def after(daemon: FakeDaemon, kind: type) -> list:
 async def test_a_refused_block_is_counted_and_an_ended_stream_raised(fake) -> None:
     daemon, address = fake
     async with Client(address) as client:
+        stream = await client.open("desk").__aenter__()
+        await daemon.send(Fault("block", "block at 0: odd byte count", None, "desk", None))
+        await client.status()
+        await daemon.send(Fault("inference", "the network failed once", None, "desk", None))
+        await client.status()
+        assert (stream.refused, list(stream.faults)) == (1, ["block at 0: odd byte count", "the network failed once"])
+        await stream.send(silence(8))
+        await daemon.send(Closed(None, "desk", 960, True))
+        await client.status()
         with pytest.raises(StreamClosed, match="ended by the daemon at frame 960"):
-            async with client.open("desk") as stream:
-                await daemon.send(Fault("block", "block at 0: odd byte count", None, "desk", None))
-                await client.status()
-                assert (stream.refused, list(stream.faults)) == (1, ["block at 0: odd byte count"])
-                await stream.send(silence(8))
-                await daemon.send(Closed(None, "desk", 960, True))
-                await client.status()
-                await stream.send(silence(8))
+            await stream.send(silence(8))
+        with pytest.raises(StreamClosed, match="cut off by the daemon at frame 960"):
+            await stream.__aexit__(None, None, None)
         assert not daemon.of(Close)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stemd.separation.manifest import Manifest, load_manifest
@@ -40,6 +40,9 @@ prose = st.lists(st.sampled_from(["a", 'say "', "back\\slash", "'''", '"""', "ü
 
 
 @given(words, prose.map(" ".join))
+@example("spaces", "two  spaces" * 20)
+@example("newlines", "a long line\nand another " * 20)
+@example("quotes", 'say "no" and "yes" \\ ' * 20 + '"')
 def test_any_text_survives(short: str, long: str) -> None:
     licence = msgspec.structs.replace(SHIPPED.licence, code=short, evidence=long)
     manifest = msgspec.structs.replace(SHIPPED, licence=licence, version=long)

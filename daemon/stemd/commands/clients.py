@@ -1,4 +1,4 @@
-"""`stemd stream`, `listen` and `status`: what talks to a running daemon. Only `stream` and `listen -o` need an extra."""
+"""`stemd stream`, `listen` and `status`: what talks to a running daemon."""
 
 import argparse
 from pathlib import Path

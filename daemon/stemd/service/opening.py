@@ -14,7 +14,7 @@ from stemd.separation.store import Model
 from stemd.service import admission
 from stemd.service.admission import Demand
 from stemd.service.library import Library
-from stemd.service.stream import Promise
+from stemd.service.promise import Promise
 
 
 async def promise(
@@ -41,7 +41,7 @@ async def promise(
     hop = plan.hop / model.manifest.sample_rate
     if request.timing == "free":
         await library.timings(model, plan.segment, Lane.FREE)
-        return Promise(model, plan, stems, frames), None
+        return Promise(request, model, plan, stems, frames), None
     rough = _compute(await library.timings(model, plan.segment, Lane.FREE), model, stems)
     shortest = min((d.hop for d in demands.values()), default=hop)
     if rough > min(shortest, hop):
@@ -52,7 +52,7 @@ async def promise(
     compute = _compute(await library.timings(model, plan.segment, Lane.REALTIME), model, stems)
     budget = admission.budget(compute, hop, list(demands.values()), config.realtime.ahead)
     frames += math.ceil((budget + config.realtime.margin) * request.rate)
-    return Promise(model, plan, stems, frames), Demand(compute, hop, budget)
+    return Promise(request, model, plan, stems, frames), Demand(compute, hop, budget)
 
 
 def resolve(wanted: Plan | str | None, config: Config, model: Model) -> WindowPlan:

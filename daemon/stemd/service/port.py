@@ -38,6 +38,7 @@ class Port:
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, receiver: Receiver) -> None:
         self.endpoint = endpoint
         self._receiver = receiver
+        _check_folder(endpoint)
         self._socket = context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 500)
         self._socket.setsockopt(zmq.SNDHWM, _QUEUE)
@@ -76,13 +77,9 @@ class Port:
             self._socket.close()
 
     def _bind(self) -> None:
-        path = Path(self.endpoint.removeprefix("ipc://")) if self.endpoint.startswith("ipc://") else None
-        if path is None:
+        if not self.endpoint.startswith("ipc://"):
             self._socket.bind(self.endpoint)
             return
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _alive(path):
-            raise ConfigError(f"cannot listen on {self.endpoint}: another stemd answers there. Name another --address")
         umask = os.umask(0o177)  # the socket must never be open to others, not even until a chmod
         try:
             self._socket.bind(self.endpoint)
@@ -107,8 +104,23 @@ class Port:
         self._wake()
 
 
-def _alive(path: Path) -> bool:
-    """Whether somebody listens at a Unix socket; libzmq would take its place without a word."""
+def _check_folder(endpoint: str) -> None:
+    """Make the folder of an `ipc://` socket, and refuse one where somebody listens: libzmq would take it over."""
+    if not endpoint.startswith("ipc://"):
+        return
+    path = Path(endpoint.removeprefix("ipc://"))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(
+            f"cannot make {path.parent} for the sockets ({exc.strerror}). Name another --address"
+        ) from exc
+    if _answers(path):
+        raise ConfigError(f"cannot listen on {endpoint}: another stemd answers there. Name another --address")
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody listens at a Unix socket."""
     import socket  # noqa: PLC0415 - not on every system, and this is called where there are Unix sockets
 
     with suppress(OSError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from stemd.protocol import Stem, Subscribe
 from stemd.service.mailbox import Mailbox, Overflow
@@ -52,11 +53,6 @@ class Subscription:
         return self._box.dropped
 
     @property
-    def waiting(self) -> int:
-        """Blocks that wait to be taken."""
-        return len(self._box)
-
-    @property
     def full(self) -> bool:
         """Whether another block would be lost or refused."""
         return self._box.full
@@ -92,6 +88,17 @@ class Subscription:
             self._end = None
         if len(self._box) and self.starved_since is None:
             self.starved_since = now_ns
+
+    def state(self) -> dict[str, Any]:
+        """For `status`."""
+        return {
+            "subscription": self.number,
+            "stem": self.stem,
+            "delivery": "lossless" if self.lossless else "live",
+            "sent": self.sequence,
+            "dropped": self.dropped,
+            "waiting": len(self._box),
+        }
 
     def _deliver(self, parcel: Parcel) -> bool:
         flags = parcel.header.flags

@@ -45,6 +45,7 @@ def export_spleeter(out: Path, *, wheel: Path | None = None, say: Say = print) -
     graph = shipped_graph(net)
     found = half_precision_error(net, graph)
     say(f"parity with float32 kernels: mask differs by {found.largest:.1e} at most, {found.rms:.1e} rms")
+    # Asked this way round, a difference that is not a number fails too.
     if not (found.largest <= facts.MAX_MASK_DIFFERENCE and found.rms <= facts.MAX_MASK_RMS):
         allowed = f"{facts.MAX_MASK_DIFFERENCE:.1e} at most and {facts.MAX_MASK_RMS:.1e} rms"
         raise ExportError(f"parity does not hold (allowed: {allowed}); nothing was written")

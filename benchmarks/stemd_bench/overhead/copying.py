@@ -1,0 +1,104 @@
+"""A model whose network copies, so that what is measured is the daemon."""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import onnx
+from onnx import TensorProto, helper
+
+from stemd_bench.overhead.plan import MODEL_RATE, PLAN
+
+NAME: Final = "copy"
+STEM: Final = "copy"
+_FILE: Final = "copy.onnx"
+_MANIFEST: Final = """\
+name = "{name}"
+version = "1"
+kind = "waveform"
+sample_rate = {rate}
+
+[[specialists]]
+stems = ["{stem}"]
+file = "{file}"
+sha256 = "{sha256}"
+
+[segments]
+multiple = {hop}
+minimum = {hop}
+maximum = {segment}
+
+[live]
+segment = {segment}
+hop = {hop}
+overlap = {overlap}
+lookahead = {lookahead}
+
+[studio]
+segment = {segment}
+hop = {segment}
+overlap = 0
+lookahead = 0
+
+[licence]
+code = "MIT"
+weights = "none"
+evidence = "it has no weights"
+commercial = "yes"
+
+[origin]
+weights = "none"
+project = "stemd bench overhead"
+paper = "none"
+
+[parity]
+reference = "the input"
+max_abs_diff = 0.0
+method = "a copy"
+"""
+
+
+def write_model(folder: Path) -> None:
+    """Write the model into `folder/copy`, which must not exist: a graph `mix (1,2,n) -> stem (1,1,2,n)`."""
+    home = folder / NAME
+    home.mkdir(parents=True)
+    graph = _graph().SerializeToString()
+    (home / _FILE).write_bytes(graph)
+    manifest = _MANIFEST.format(
+        name=NAME,
+        rate=MODEL_RATE,
+        stem=STEM,
+        file=_FILE,
+        sha256=hashlib.sha256(graph).hexdigest(),
+        segment=PLAN.segment,
+        hop=PLAN.hop,
+        overlap=PLAN.overlap,
+        lookahead=PLAN.lookahead,
+    )
+    (home / "manifest.toml").write_text(manifest, "utf-8")
+
+
+def config(folder: Path, streams: int) -> str:
+    """A daemon's configuration with this model as the default, and room for so many streams."""
+    # One thread: nothing in a copy can be shared out, and a pool of threads would wait actively on the other cores.
+    return f"""\
+[server]
+max_streams = {streams}
+
+[models]
+default = "{NAME}"
+folders = ['{folder}']
+
+[engine]
+threads = 1
+"""
+
+
+def _graph() -> onnx.ModelProto:
+    mix = helper.make_tensor_value_info("mix", TensorProto.FLOAT, [1, 2, "n"])
+    stem = helper.make_tensor_value_info("stem", TensorProto.FLOAT, [1, 1, 2, "n"])
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [1])
+    node = helper.make_node("Unsqueeze", ["mix", "axes"], ["stem"])
+    graph = helper.make_graph([node], "copy", [mix], [stem], [axes])
+    # Versions that every onnxruntime in the supported range reads.
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -1,0 +1,68 @@
+"""One free stream, one block at a time: how long its stem takes to come back."""
+
+import time
+from typing import Final
+
+import msgpack
+import numpy as np
+import psutil
+import zmq
+
+from stemd.errors import ConnectionLostError
+from stemd.protocol import MAX_CREDIT
+from stemd_bench.overhead.copying import STEM
+from stemd_bench.overhead.plan import BLOCK_SECONDS, PLAN
+from stemd_bench.overhead.wire import Wire, mixture_header
+
+_STREAM: Final = "pingpong"
+_WARM_UP: Final = 50  # blocks
+_ANSWER_WITHIN: Final = 10_000  # ms
+
+
+def run(address: str, pid: int, rate: int, blocks: int) -> dict[str, float]:
+    """Send blocks and wait for each one's stem.
+
+    Args:
+        address: of the daemon.
+        pid: of the daemon.
+        rate: of the stream, in Hz; the model's, else a block is not answered by itself.
+        blocks: how many are counted.
+    """
+    frames = round(BLOCK_SECONDS * rate)
+    pcm = np.random.default_rng(0).normal(0, 0.1, (frames, 2)).astype("<f4").tobytes()
+    with Wire(address) as wire:
+        pings = [wire.ping() for _ in range(_WARM_UP + blocks)][_WARM_UP:]
+        wire.subscribe(_STREAM, STEM, MAX_CREDIT)
+        wire.open(_STREAM, rate, frames, "free", PLAN)
+        daemon = psutil.Process(pid)
+        trips: list[float] = []
+        began = 0.0
+        for n in range(_WARM_UP + blocks):
+            if n == _WARM_UP:
+                began = _busy(daemon)
+            sent = time.monotonic_ns()
+            wire.requests.send_multipart([b"mixture", mixture_header(_STREAM, n * frames), pcm])
+            position, came = _answer(wire.stems)
+            assert (position, came == pcm) == (n * frames, True), "a block came back changed"  # noqa: S101
+            trips.append((time.monotonic_ns() - sent) / 1e9)
+        busy = _busy(daemon) - began
+    trip, ping = np.percentile(trips[_WARM_UP:], [50, 99]) * 1e3, np.percentile(pings, [50, 99]) * 1e3
+    return {
+        "trip_p50": float(trip[0]),
+        "trip_p99": float(trip[1]),
+        "ping_p50": float(ping[0]),
+        "ping_p99": float(ping[1]),
+        "cpu_per_block": 1e3 * busy / blocks,
+    }
+
+
+def _answer(stems: "zmq.Socket[bytes]") -> tuple[int, bytes]:
+    if not stems.poll(_ANSWER_WITHIN):
+        raise ConnectionLostError("a block of a free stream was not answered within 10 s")
+    _, header, pcm = stems.recv_multipart()
+    return int(msgpack.unpackb(header)["position"]), pcm
+
+
+def _busy(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,164 @@
+"""What `stemd stream`, `stemd listen` and `stemd status` do; the arguments are read elsewhere.
+
+Faults are raised as StemdError, one line each, for the caller to print.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from stemd.audio import Format
+from stemd.errors import ConfigError
+from stemd.protocol import MAX_BLOCK, Delivery, Plan, Timing
+from stemd_client.client import Client
+from stemd_client.clock import RoundTrip
+from stemd_client.playing import FileSource, Progress, clock_time, play
+from stemd_client.sinks import DeviceSink, FileSink, Sink
+from stemd_client.stream import Stream
+from stemd_client.tables import state_as_text
+from stemd_client.tally import Tally
+
+T = TypeVar("T")
+
+_INTERRUPTED: Final = 130
+_CONNECT_TIMEOUT: Final = 3.0
+
+
+def stream_file(
+    path: Path,
+    name: str,
+    address: str | None,
+    *,
+    timing: Timing = "realtime",
+    plan: Plan | str | None = None,
+    model: str | None = None,
+    block_ms: float = 20.0,
+) -> int:
+    """Play a file through a running daemon; the exit status (130 after Ctrl-C).
+
+    Raises:
+        StemdError: in one line what is wrong with file, daemon, plan or model.
+    """
+    with FileSource(path) as source:
+        block = round(block_ms * source.rate / 1000)
+        if not 1 <= block <= MAX_BLOCK:
+            raise ConfigError(f"blocks of {block_ms:g} ms are {block} frames here, not 1 to {MAX_BLOCK}")
+        progress = Progress(path.name, source.rate, source.frames)
+        client = Client(address, f"stemd stream {path.name}", connect_timeout=_CONNECT_TIMEOUT)
+        stream = client.open(
+            name, rate=source.rate, channels=source.channels, block=block, timing=timing, plan=plan, model=model
+        )
+        try:
+            unusable = _run(_play(client, stream, source, block, progress))
+        except KeyboardInterrupt:
+            _say(f"\nstopped at {clock_time(stream.position / source.rate)}")
+            return _INTERRUPTED
+        _say(
+            f"{path.name}: {clock_time(stream.position / source.rate)} played, {stream.dropped} frames dropped, "
+            f"{stream.refused + unusable} blocks refused"
+        )
+        for fault in stream.faults:
+            _say(f"  {fault}")
+    return 0
+
+
+async def _play(client: Client, stream: Stream, source: FileSource, block: int, progress: Progress) -> int:
+    paced = stream.timing == "realtime"
+    async with client, stream:
+        opened = stream.opened
+        _say(
+            f"stream {opened.stream}: {source.rate} Hz, {source.channels} channels, model {opened.model}, latency "
+            f"{1000 * opened.latency / source.rate:.0f} ms, stems {', '.join(opened.stems)}"
+        )
+        try:
+            return await play(source, stream, block, paced=paced, shown=progress)
+        finally:
+            progress.end()
+
+
+def listen(
+    stream: str,
+    stem: str,
+    address: str | None,
+    *,
+    output: Path | None = None,
+    fmt: Format = "f32le",
+    delivery: Delivery = "live",
+    force: bool = False,
+) -> int:
+    """Write a stem to a file, or play it, until the stream ends or Ctrl-C; 1 if the stream was cut off.
+
+    Raises:
+        StemdError: in one line what is wrong with file, sound device, daemon or stem.
+    """
+    sink: Sink = FileSink(output, fmt, force=force) if output else DeviceSink()
+    tallies: list[Tally] = []
+    try:
+        with sink:
+            client = Client(address, f"stemd listen {stream}/{stem}", connect_timeout=_CONNECT_TIMEOUT)
+            cut = _run(_listen(client, stream, stem, fmt, delivery, sink, tallies))
+    except KeyboardInterrupt:
+        cut = False
+        _say("")
+    finally:
+        for tally in tallies:
+            _say(f"{tally.summary()}\n{sink.summary()}")
+    if cut:
+        _say(f"stream {stream} was cut off; its end is missing")
+    return int(cut)
+
+
+async def _listen(
+    client: Client, stream: str, stem: str, fmt: Format, delivery: Delivery, sink: Sink, tallies: list[Tally]
+) -> bool:
+    async with client, client.subscribe(stream, stem, format=fmt, delivery=delivery, credit=32) as heard:
+        tally = Tally(await _clock(client))
+        tallies.append(tally)
+        if heard.position is None:
+            _say(f"waiting for stream {stream}")
+        async for block in heard:
+            tally.take(block)
+            await sink.take(block)
+        if heard.end is None:
+            return False
+        tally.finish(heard.end)
+        await sink.finish(heard.end)
+        return "cut" in heard.end.flags
+
+
+async def _clock(client: Client) -> RoundTrip | None:
+    """Over TCP the daemon may be on another host; the shortest of a few round trips tells best."""
+    if client.address.startswith("ipc:"):
+        return None
+    trips = [await client.ping() for _ in range(8)]
+    return min(trips, key=lambda trip: trip.round_trip_ns)
+
+
+def status(address: str | None, *, as_json: bool = False) -> int:
+    """Print what a running daemon does.
+
+    Raises:
+        ConnectionLostError: there is none.
+    """
+    client = Client(address, "stemd status", connect_timeout=_CONNECT_TIMEOUT)
+    state = _run(_status(client))
+    print(json.dumps(state, indent=2) if as_json else state_as_text(state, client.address))
+    return 0
+
+
+async def _status(client: Client) -> dict[str, Any]:
+    async with client:
+        return await client.status()
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    # Not the platform's default loop: on Windows ZeroMQ cannot use that.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        return runner.run(work)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

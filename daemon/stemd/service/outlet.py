@@ -1,0 +1,188 @@
+"""The output side of one stream: aligned blocks in, a header and PCM to each subscription."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from stemd.config import Realtime
+from stemd.dsp.mixing import RAMP_SECONDS, GainRamp
+from stemd.errors import SubscriberStalled, UnknownStemError, nearest
+from stemd.protocol import Flag, Stem
+from stemd.separation.assembly import AlignedBlock
+from stemd.service.intake import Clock
+from stemd.service.promise import Promise
+from stemd.service.rendering import Rendering, offered
+from stemd.service.subscription import Subscription
+
+REST: Final = "rest"
+
+Dropped = Callable[[Subscription, SubscriberStalled], None]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What left so far: blocks, those of them that were degraded, and samples that did not fit into 16 bits."""
+
+    blocks: int = 0
+    degraded: int = 0
+    saturated: int = 0
+
+
+@dataclass(slots=True)
+class Outlet:
+    """Subscriptions of one stream, and what they are sent.
+
+    Attributes:
+        promise: what was agreed.
+        limits: of the mailboxes of realtime streams.
+        clock: nanoseconds of CLOCK_MONOTONIC.
+        captured: when the frame at a position was captured, in nanoseconds; asked in realtime streams alone.
+        dropped: called with a lossless subscription whose backlog is full.
+    """
+
+    promise: Promise
+    limits: Realtime
+    clock: Clock
+    captured: Callable[[int], int]
+    dropped: Dropped
+    subscriptions: list[Subscription] = field(default_factory=list)
+    counters: Counters = field(default_factory=Counters)
+    _ramps: dict[str, GainRamp] = field(default_factory=dict)
+    _times: deque[tuple[int | None, int]] = field(default_factory=deque)
+    _gaps: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        ramp = max(1, round(RAMP_SECONDS * self.promise.request.rate))
+        self._ramps = {name: GainRamp(ramp) for name in (*self.promise.stems, REST)}
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The stems that can be subscribed to."""
+        return offered(self.promise.stems)
+
+    @property
+    def held(self) -> bool:
+        """Whether a lossless subscription has no room for another block."""
+        return any(s.lossless and s.full for s in self.subscriptions)
+
+    def check(self, stem: str) -> None:
+        """Refuse a stem that is not on offer.
+
+        Raises:
+            UnknownStemError: naming those that are.
+        """
+        if stem not in self.offered:
+            name = self.promise.request.stream
+            raise UnknownStemError(f"stream {name!r} has no stem {stem!r}{nearest(stem, self.offered)}")
+
+    def add(self, subscription: Subscription, first: int) -> None:
+        """Send a subscription what comes from position `first` on."""
+        subscription.begin(first, self._capacity(lossless=subscription.lossless))
+        self.subscriptions.append(subscription)
+
+    def set_gains(self, gains: dict[str, float], position: int) -> int:
+        """Begin to move gains of `out` at a position; the length of the ramp in frames.
+
+        Raises:
+            UnknownStemError: there is no such gain; none was set.
+        """
+        for name in gains:
+            if name not in self._ramps:
+                stream = self.promise.request.stream
+                raise UnknownStemError(f"stream {stream!r} has no gain {name!r}{nearest(name, self._ramps)}")
+        for name, value in gains.items():
+            self._ramps[name].set(position, value)
+        return self._ramps[REST].ramp
+
+    def gains(self) -> dict[str, float]:
+        """Where each gain is or goes."""
+        return {name: ramp.target for name, ramp in self._ramps.items()}
+
+    def expect(self, source_ns: int | None, arrival_ns: int) -> None:
+        """Note the times of a block that went in, in order: it comes out as a block of the same size."""
+        self._times.append((source_ns, arrival_ns))
+
+    def gap(self, start: int, stop: int) -> None:
+        """Note that frames `[start, stop)` never came."""
+        self._gaps.append((start, stop))
+
+    def deliver(self, block: AlignedBlock) -> None:
+        """Render a block for everybody who listens, and offer it."""
+        source_ns, arrival = self._times.popleft()
+        stop = block.position + block.mixture.shape[1]
+        rendering = Rendering(block, self.promise.stems, self._ramps)
+        gap: tuple[Flag, ...] = ("gap",) if self._in_gap(block.position, stop) else ()
+        now = self.clock()
+        for subscription in list(self.subscriptions):
+            start = max(block.position, subscription.position or 0)
+            if start >= stop:
+                continue
+            degraded: tuple[Flag, ...] = ("degraded",) if rendering.is_degraded(subscription.stem) else ()
+            pcm = rendering.pcm(subscription.stem, subscription.format)
+            skip = (start - block.position) * len(pcm) // (stop - block.position)
+            header = self._header(subscription, start, stop - start, arrival, source_ns, (*gap, *degraded))
+            if not subscription.offer(header, pcm[skip:], now):
+                self._drop(subscription)
+        self.counters.blocks += 1
+        self.counters.degraded += bool(block.degraded)
+        self.counters.saturated += rendering.saturated
+
+    def end(self, position: int, *, cut: bool) -> None:
+        """Say to everybody that nothing follows `position`."""
+        now = self.clock()
+        flags: tuple[Flag, ...] = ("end", "cut") if cut else ("end",)
+        for subscription in self.subscriptions:
+            subscription.end(self._header(subscription, position, 0, now, None, flags), now)
+
+    def state(self) -> list[dict[str, Any]]:
+        """The subscriptions, for `status`."""
+        return [s.state() for s in self.subscriptions]
+
+    def _header(
+        self,
+        subscription: Subscription,
+        position: int,
+        frames: int,
+        arrival_ns: int,
+        source_ns: int | None,
+        flags: tuple[Flag, ...],
+    ) -> Stem:
+        request = self.promise.request
+        return Stem(
+            subscription=subscription.number,
+            stream=request.stream,
+            incarnation=self.promise.incarnation,
+            stem=subscription.stem,
+            sequence=0,  # these two are the subscription's to fill in
+            dropped=0,
+            position=position,
+            frames=frames,
+            rate=request.rate,
+            channels=request.channels,
+            format=subscription.format,
+            capture_ns=self.captured(position) if self.promise.realtime and frames else arrival_ns,
+            source_ns=source_ns,
+            latency=self.promise.latency,
+            flags=flags,
+        )
+
+    def _drop(self, subscription: Subscription) -> None:
+        self.subscriptions.remove(subscription)
+        fault = SubscriberStalled(
+            f"subscription {subscription.number} ({subscription.stream}/{subscription.stem}) is "
+            f"{self.limits.lossless_backlog:g} s behind and was dropped; read faster, or use delivery 'live'"
+        )
+        self.dropped(subscription, fault)
+
+    def _capacity(self, *, lossless: bool) -> int:
+        if lossless and not self.promise.realtime:
+            return 1  # the source waits, so there is nothing to keep
+        seconds = self.limits.lossless_backlog if lossless else self.limits.live_backlog
+        request = self.promise.request
+        return max(2, -(-int(seconds * request.rate) // request.block))
+
+    def _in_gap(self, start: int, stop: int) -> bool:
+        while self._gaps and self._gaps[0][1] <= start:
+            self._gaps.popleft()
+        return any(low < stop and start < high for low, high in self._gaps)

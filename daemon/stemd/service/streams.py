@@ -1,0 +1,195 @@
+"""Every stream in the daemon: opened, owned, orphaned, ended."""
+
+import asyncio
+import logging
+import time
+from typing import Any, Final
+
+from stemd import protocol as wire
+from stemd.config import Config
+from stemd.errors import Overloaded, StemdError, StreamClosed, StreamExistsError, UnknownStreamError
+from stemd.separation.pool import Pool
+from stemd.service.admission import Demand
+from stemd.service.courier import Courier, fault
+from stemd.service.library import Library
+from stemd.service.listeners import Listeners
+from stemd.service.opening import promise
+from stemd.service.sessions import Session, Sessions
+from stemd.service.stream import Stream
+from stemd.service.subscription import Subscription
+
+log: Final = logging.getLogger("stemd")
+
+
+class Streams:
+    """Streams by name; each tells this what happens to it (see `stemd.service.stream.Events`)."""
+
+    def __init__(
+        self,
+        config: Config,
+        pool: Pool,
+        library: Library,
+        sessions: Sessions,
+        listeners: Listeners,
+        courier: Courier,
+    ) -> None:
+        self.open: dict[str, Stream] = {}
+        self.stopping = False
+        self._config, self._pool, self._library = config, pool, library
+        self._sessions, self._listeners, self._courier = sessions, listeners, courier
+        self._demands: dict[str, Demand] = {}
+        self._opening: set[str] = set()
+        self._closers: dict[str, int] = {}  # the request that asked a stream to close
+        self._orphans: dict[str, int] = {}  # since when a realtime stream has no owner, in ns
+        self._none_left = asyncio.Event()
+        self._none_left.set()
+
+    @property
+    def load(self) -> float:
+        """What has been promised to realtime streams: compute time over time."""
+        return sum(d.load for d in self._demands.values())
+
+    def named(self, name: str) -> Stream:
+        """An open stream.
+
+        Raises:
+            UnknownStreamError: none of this name is open.
+        """
+        if name not in self.open:
+            raise UnknownStreamError(f"no stream {name!r} is open; open it first")
+        return self.open[name]
+
+    def owned(self, session: Session, name: str) -> Stream:
+        """An open stream of a session's own.
+
+        Raises:
+            UnknownStreamError: none of this name is open, or it is another client's.
+        """
+        stream = self.named(name)
+        if stream.session != session.token:
+            raise UnknownStreamError(f"stream {name!r} belongs to another client")
+        return stream
+
+    async def begin(self, session: Session, request: wire.Open) -> None:
+        """Open a stream and say so; loading a model may take a while."""
+        try:
+            self._reserve(request.stream)
+        except StemdError as error:
+            self._courier.refuse(session.peer, error, request=request.request, stream=request.stream)
+            return
+        try:
+            stream = await self._promised(session, request)
+        except StemdError as error:
+            self._courier.refuse(session.peer, error, request=request.request, stream=request.stream)
+        except Exception:
+            log.exception("stream %s could not be opened", request.stream)
+            failure = StemdError(f"the daemon failed to open stream {request.stream!r}; see its log")
+            self._courier.refuse(session.peer, failure, request=request.request, stream=request.stream)
+        else:
+            self._courier.reply(session, _opened(request.request, stream))
+            self._listeners.join(stream)
+        finally:
+            self._opening.discard(request.stream)
+
+    def close(self, session: Session, request: wire.Close) -> None:
+        """End a stream once what is inside has left.
+
+        Raises:
+            UnknownStreamError: none of this name is open, or it is another client's.
+        """
+        stream = self.owned(session, request.stream)
+        self._closers[request.stream] = request.request
+        stream.close()
+
+    def leave(self, session: Session, *, at_once: bool) -> None:
+        """The owner has gone: free streams end, realtime ones a little later."""
+        for stream in list(self.open.values()):
+            if stream.session == session.token:
+                if at_once or not stream.promise.realtime:
+                    stream.cut()
+                else:
+                    self._orphans[stream.name] = time.monotonic_ns()
+
+    def look_after(self) -> None:
+        """End what has been without an owner for too long."""
+        patience = self._config.server.owner_timeout * 1e9
+        for name, since in list(self._orphans.items()):
+            if time.monotonic_ns() - since > patience:
+                self.open[name].cut()
+
+    async def drain(self) -> None:
+        """Take nothing new, let work go on for `drain_timeout`, then end every stream and say so."""
+        self.stopping = True
+        for stream in list(self.open.values()):
+            stream.close()
+        try:
+            await asyncio.wait_for(self._none_left.wait(), self._config.server.drain_timeout)
+        except TimeoutError:
+            for stream in list(self.open.values()):
+                stream.cut()
+
+    def granted(self, stream: Stream, until: int) -> None:
+        """See Events."""
+        self._courier.tell(stream.session, wire.Grant(stream.name, until))
+
+    def failed(self, stream: Stream, problem: StemdError) -> None:
+        """See Events."""
+        log.warning("stream %s: %s", stream.name, problem)
+        self._courier.tell(stream.session, fault(problem, stream=stream.name))
+
+    def dropped(self, subscription: Subscription, problem: StemdError) -> None:
+        """See Events."""
+        self._listeners.drop(subscription, problem)
+
+    def ended(self, stream: Stream, *, cut: bool) -> None:
+        """See Events."""
+        name = stream.name
+        del self.open[name]
+        self._demands.pop(name, None)
+        self._orphans.pop(name, None)
+        self._listeners.settle()
+        closed = wire.Closed(self._closers.pop(name, None), name, stream.given, cut)
+        self._courier.tell(stream.session, closed)
+        if not self.open:
+            self._none_left.set()
+
+    def state(self) -> list[dict[str, Any]]:
+        """For `status`."""
+        return [stream.state() for stream in self.open.values()]
+
+    def _reserve(self, name: str) -> None:
+        if self.stopping:
+            raise StreamClosed("the daemon is stopping and takes no new streams")
+        if name in self.open or name in self._opening:
+            raise StreamExistsError(f"stream {name!r} is open already; choose another name")
+        count = len(self.open) + len(self._opening)
+        if count >= self._config.server.max_streams:
+            raise Overloaded(f"{count} streams are open, the most that server.max_streams allows")
+        self._opening.add(name)
+
+    async def _promised(self, session: Session, request: wire.Open) -> Stream:
+        agreed, demand = await promise(request, self._config, self._library, self._demands)
+        if self._sessions.known(session.peer) is not session or self.stopping:
+            raise StreamClosed(f"stream {request.stream!r} was not opened: its client has gone, or the daemon stops")
+        stream = Stream(agreed, session.token, self._pool, self._config, self)
+        if demand:
+            self._demands[request.stream] = demand
+        self.open[request.stream] = stream
+        self._none_left.clear()
+        return stream
+
+
+def _opened(number: int, stream: Stream) -> wire.Opened:
+    agreed = stream.promise
+    plan = agreed.plan
+    return wire.Opened(
+        request=number,
+        stream=stream.name,
+        incarnation=agreed.incarnation,
+        model=agreed.model.manifest.name,
+        model_rate=agreed.model.manifest.sample_rate,
+        plan=wire.Plan(plan.segment, plan.hop, plan.overlap, plan.lookahead),
+        stems=stream.outlet.offered,
+        latency=agreed.latency,
+        until=stream.intake.granted,
+    )
