@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="stemd", description="Separates music into stems while it plays, at a latency that is declared and kept."
     )
     parser.add_argument("--version", action="version", version=f"stemd {version('stemd')}")
-    commands = parser.add_subparsers(title="commands", metavar="")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (_serve, _stream, _listen, _separate, _models, _check_config, _status, _demo, _bench, _export, _version):
         add(commands)
     return parser
@@ -137,7 +137,7 @@ def _models(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = _command(
         commands, "models", "stemd.commands.models:list_models", "see which models there are, and check them"
     )
-    actions = parser.add_subparsers(title="actions", metavar="")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
     listing = _command(actions, "list", "stemd.commands.models:list_models", "list models, their stems and licences")
     checking = _command(
         actions, "verify", "stemd.commands.models:verify_models", "check files, and run each network once"

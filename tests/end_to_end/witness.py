@@ -54,7 +54,7 @@ class Witness:
     def _begin(self) -> None:
         name = next(self._names)
         self._stream = self._client.open(name, rate=RATE, block=BLOCK, timing="free", plan=WIRE_PLAN)
-        self._heard = {stem: self._client.subscribe(name, stem, delivery="lossless", credit=256) for stem in STEMS}
+        self._heard = {stem: self._client.subscribe(name, stem, delivery="lossless", credit=512) for stem in STEMS}
         self._at = dict.fromkeys(STEMS, 0)
         for subscription in self._heard.values():
             self._wait(subscription.__aenter__())
@@ -95,18 +95,21 @@ class Witness:
 
     def finish(self) -> None:
         """Send what is left, close, and compare to the end."""
-        self._wait(self._stream.send(expected()["mix"][:, self._stream.position :]))
         self._wait(self._to_the_end())
         self._wait(self._stream.__aexit__(None, None, None))
         assert self._stream.refused == 0, list(self._stream.faults)
 
     async def _to_the_end(self) -> None:
-        closing = asyncio.create_task(self._stream.close())
+        closing = asyncio.create_task(self._send_rest())
         for stem in STEMS:
             while (block := await self._heard[stem].take()) is not None:
                 self._check(stem, block)
             assert self._at[stem] == STEP * STEPS, f"{stem} ended at {self._at[stem]}"
-        assert (await closing).position == STEP * STEPS
+        assert await closing == STEP * STEPS
+
+    async def _send_rest(self) -> int:
+        await self._stream.send(expected()["mix"][:, self._stream.position :])
+        return (await self._stream.close()).position
 
     def close(self) -> None:
         """End the client."""

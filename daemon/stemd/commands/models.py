@@ -11,6 +11,7 @@ from stemd.config import load_config
 from stemd.errors import ModelError
 from stemd.separation.pool import Lane
 from stemd.separation.store import Model, find, on_disk
+from stemd.separation.store import folders as store_folders
 from stemd.separation.threads import ThreadPool
 
 
@@ -22,7 +23,7 @@ def _models(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
 def list_models(options: argparse.Namespace) -> int:
     """A table of the models on disk; a broken one says why and fails nobody else."""
     names, folders = _models(options)
-    table = Table("model", "stems", "kind", "rate", "MB", "weights", "commercial", "folder", box=None, pad_edge=False)
+    table = Table("model", "stems", "kind", "rate", "MB", "weights", "commercial", box=None, pad_edge=False)
     broken = []
     for name in names:
         try:
@@ -34,9 +35,10 @@ def list_models(options: argparse.Namespace) -> int:
         size = sum(p.stat().st_size for e in m.specialists if (p := model.folder / e.file).exists())
         table.add_row(
             *(m.name, ", ".join(m.stems), m.kind, str(m.sample_rate), f"{size / 1e6:.1f}"),
-            *(m.licence.weights, m.licence.commercial, str(model.folder)),
+            *(m.licence.weights, m.licence.commercial),
         )
     Console(soft_wrap=True).print(table)
+    print(f"looked in: {', '.join(map(str, store_folders(folders)))}")
     for fault in broken:
         print(f"stemd: {fault}", file=sys.stderr)
     return 1 if broken else 0

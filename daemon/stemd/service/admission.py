@@ -17,6 +17,7 @@ from stemd.errors import Overloaded
 
 HEADROOM: Final = 1.3
 _STEPS: Final = 64
+_EPSILON: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +59,33 @@ def budget(compute: float, hop: float, others: Sequence[Demand], ahead: int) -> 
     least = compute + ahead * max(longest, compute)
     for step in range(_STEPS + 1):
         candidate = least + (max(hop, least) - least) * step / _STEPS
-        if holds([*others, Demand(compute, hop, candidate)]):
+        # Room is kept for one segment of a stream yet to come, or this would be the last that is admitted.
+        if holds([*others, Demand(compute, hop, candidate)], reserve=max(longest, compute)):
             return candidate
     raise Overloaded(
         f"{len(others)} streams leave no time for another within a hop of {hop:.2f} s: use a longer hop or 'free'"
     )
 
 
-def holds(demands: Sequence[Demand]) -> bool:
-    """Whether every deadline is kept, whatever the streams' phases (the condition above)."""
+def holds(demands: Sequence[Demand], *, reserve: float = 0.0) -> bool:
+    """Whether every deadline is kept, whatever the streams' phases (the condition above).
+
+    `reserve`: a segment of somebody else, in seconds, that may be running whenever one wants to start.
+    """
     load = sum(d.load for d in demands)
     if load >= 1:
         return False
     # Beyond this horizon the condition follows from the load.
-    slack = sum(d.compute for d in demands) + max((d.compute for d in demands), default=0.0)
+    slack = sum(d.compute for d in demands) + max([reserve, *(d.compute for d in demands)])
     horizon = max(max((d.budget for d in demands), default=0.0), slack / (1 - load))
     points = sorted({d.budget + n * d.hop for d in demands for n in range(int(horizon / d.hop) + 2)})
-    # Just before a budget its own stream can still block; the sum is constant between points.
-    return all(_wanted(demands, t) <= t for t in points if t <= horizon) and all(
-        _blocking(demands, d.budget) <= d.budget for d in demands
-    )
+    # Between these points the left side is constant.
+    return all(_wanted(demands, t, reserve) <= t + _EPSILON for t in points if t <= horizon)
 
 
-def _wanted(demands: Sequence[Demand], t: float) -> float:
-    done = sum((int((t - d.budget) / d.hop + 1e-9) + 1) * d.compute for d in demands if d.budget <= t)
-    return done + _blocking(demands, t)
-
-
-def _blocking(demands: Sequence[Demand], t: float) -> float:
-    return max((d.compute for d in demands if d.budget > t), default=0.0)
+def _wanted(demands: Sequence[Demand], t: float, reserve: float) -> float:
+    done = sum((int((t - d.budget) / d.hop + _EPSILON) + 1) * d.compute for d in demands if d.budget <= t)
+    return done + max([reserve, *(d.compute for d in demands if d.budget > t)])
 
 
 def _longer(compute: float, others: Sequence[Demand]) -> float:

@@ -10,7 +10,7 @@ from stemd.protocol import Subscribe
 from stemd.service.courier import Courier, fault
 from stemd.service.sessions import Session
 from stemd.service.stream import Stream
-from stemd.service.subscription import Subscription
+from stemd.service.subscription import Send, Subscription
 
 
 class Listeners:
@@ -26,8 +26,10 @@ class Listeners:
         self._numbers = itertools.count(1)
         self._all: dict[int, Subscription] = {}
 
-    def add(self, session: Session, request: Subscribe, stream: Stream | None) -> Subscription:
-        """Begin a subscription; without a stream it is pending.
+    def add(
+        self, session: Session, request: Subscribe, stream: Stream | None, send: Send | None = None
+    ) -> Subscription:
+        """Begin a subscription; without a stream it is pending. `send` overrides where its blocks go.
 
         Raises:
             Overloaded: there are too many.
@@ -35,8 +37,8 @@ class Listeners:
         """
         if len(self._all) >= self._limits.max_subscriptions:
             raise Overloaded(f"there are {len(self._all)} subscriptions, the most that server.max_subscriptions allows")
-        send = partial(self._courier.stem, session)
-        subscription = Subscription(next(self._numbers), session.token, request, send)
+        deliver = send or partial(self._courier.stem, session)
+        subscription = Subscription(next(self._numbers), session.token, request, deliver)
         if stream:
             stream.subscribe(subscription)
         self._all[subscription.number] = subscription

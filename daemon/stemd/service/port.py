@@ -1,4 +1,4 @@
-"""A ROUTER socket on the event loop: frames come in by callback, and go out at once or not at all.
+"""A ZeroMQ socket on the event loop: frames come in by callback, and go out at once or not at all.
 
 ZeroMQ's file descriptor is edge-triggered and any call on the socket may eat the edge, so after each one the socket
 is asked again. Sends never wait: whoever has no room gets nothing, and the caller is told.
@@ -24,27 +24,31 @@ _QUEUE: Final = 1_000  # messages; past them receiving stops, and sending is ref
 
 
 class Port:
-    """A bound ROUTER socket.
+    """A bound ROUTER or XPUB socket; of an XPUB, what stands for the peer is the topic.
 
     Args:
         context: of ZeroMQ.
         endpoint: where to bind; a folder of `ipc://` is made, the socket gets mode 0600.
         receiver: called with (peer, frames) for each message.
+        kind: zmq.ROUTER or zmq.XPUB.
 
     Raises:
         ConfigError: the endpoint is in use or cannot be bound.
     """
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, receiver: Receiver) -> None:
+    def __init__(
+        self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, receiver: Receiver, kind: int = zmq.ROUTER
+    ) -> None:
         self.endpoint = endpoint
         self._receiver = receiver
         _check_folder(endpoint)
-        self._socket = context.socket(zmq.ROUTER)
+        self._socket = context.socket(kind)
         self._socket.setsockopt(zmq.LINGER, 500)
         self._socket.setsockopt(zmq.SNDHWM, _QUEUE)
         self._socket.setsockopt(zmq.RCVHWM, _QUEUE)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE)
-        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        if kind == zmq.ROUTER:
+            self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         try:
             self._bind()
         except zmq.ZMQError as exc:
@@ -75,9 +79,11 @@ class Port:
         if not self._socket.closed:
             self._loop.remove_reader(self._descriptor)
             self._socket.close()
+            if path := _path(self.endpoint):
+                path.unlink(missing_ok=True)
 
     def _bind(self) -> None:
-        if not self.endpoint.startswith("ipc://"):
+        if _path(self.endpoint) is None:
             self._socket.bind(self.endpoint)
             return
         umask = os.umask(0o177)  # the socket must never be open to others, not even until a chmod
@@ -104,11 +110,15 @@ class Port:
         self._wake()
 
 
+def _path(endpoint: str) -> Path | None:
+    return Path(endpoint.removeprefix("ipc://")) if endpoint.startswith("ipc://") else None
+
+
 def _check_folder(endpoint: str) -> None:
     """Make the folder of an `ipc://` socket, and refuse one where somebody listens: libzmq would take it over."""
-    if not endpoint.startswith("ipc://"):
+    path = _path(endpoint)
+    if path is None:
         return
-    path = Path(endpoint.removeprefix("ipc://"))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:

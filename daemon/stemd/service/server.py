@@ -19,9 +19,10 @@ from stemd.service.courier import Courier, fault
 from stemd.service.library import Library
 from stemd.service.listeners import Listeners
 from stemd.service.opening import named_plan
-from stemd.service.port import Port
+from stemd.service.port import Port, Receiver
 from stemd.service.sessions import GONE_AFTER_NS, Session, Sessions
 from stemd.service.streams import Streams
+from stemd.service.tap import Tap
 
 log: Final = logging.getLogger("stemd")
 CAPABILITIES: Final = ("realtime", "free", "gain")
@@ -69,6 +70,9 @@ class Server:
             self._streams = Streams(
                 *(self.config, self._pool, self._library, self._sessions, self._listeners, self._courier)
             )
+            if self.config.server.tap:
+                tap = Tap(self._listeners, self._streams.open.get)
+                tap.port = self._bind(self.config.server.tap, tap.receive, zmq.XPUB)
             await self._warm()
         except BaseException:
             await self._release()
@@ -95,8 +99,8 @@ class Server:
             "streams": self._streams.state(),
         }
 
-    def _bind(self, endpoint: str, receiver: Callable[[bytes, list[bytes]], None]) -> Port:
-        port = Port(self._context, endpoint, receiver)
+    def _bind(self, endpoint: str, receiver: Receiver, kind: int = zmq.ROUTER) -> Port:
+        port = Port(self._context, endpoint, receiver, kind)
         self._ports.append(port)
         return port
 
