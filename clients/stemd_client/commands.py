@@ -54,7 +54,7 @@ def stream_file(
         try:
             unusable = _run(_play(client, stream, source, block, progress))
         except KeyboardInterrupt:
-            _say(f"\nstopped at {clock_time(stream.position / source.rate)}")
+            _say(f"stopped at {clock_time(stream.position / source.rate)}")
             return _INTERRUPTED
         _say(
             f"{path.name}: {clock_time(stream.position / source.rate)} played, {stream.dropped} frames dropped, "
@@ -75,6 +75,10 @@ async def _play(client: Client, stream: Stream, source: FileSource, block: int, 
         )
         try:
             return await play(source, stream, block, paced=paced, shown=progress)
+        except asyncio.CancelledError:
+            _say("\nstopping when the last block is out; Ctrl-C again to stop now")
+            await stream.close()
+            raise
         finally:
             progress.end()
 

@@ -152,6 +152,8 @@ class DeviceSink(Sink):
             self._ring.end()
             while self._ring.filled:
                 await self._wait()
+            # What the device still holds is thrown away by `close`, so let silence push it out.
+            await asyncio.sleep(2 * self._device.latency)
 
     async def _wait(self) -> None:
         if not self._device.active:

