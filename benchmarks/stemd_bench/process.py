@@ -61,7 +61,7 @@ class Daemon:
             status, words = self.status, self._last_words()
         finally:
             self._kill()
-        if died is not None and (error is None or isinstance(error, StemdError)):
+        if died is not None and (error is None or isinstance(error, Exception)):
             raise StemdError(f"the daemon ended by itself with status {died}{words}") from error
         if error is None and status != 0 and os.name == "posix":
             raise StemdError(f"the daemon did not stop cleanly: status {status}{words}")

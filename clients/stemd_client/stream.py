@@ -188,12 +188,16 @@ class Stream:
 
     def on_closed(self, closed: Closed) -> None:
         """The daemon ended the stream by itself."""
+        if self._opened is None:
+            return  # this is about the stream that had the name before
         self._closed = closed
         self._fault = StreamClosed(f"stream {self.name!r} was ended by the daemon at frame {closed.position}")
         self._news.set()
 
     def on_fault(self, error: StemdError) -> None:
         """Codes of the family `stream` say that it is over, and are raised from the next call; others are noted."""
+        if self._opened is None:
+            return  # see on_closed
         if isinstance(error, StreamError):
             self._fault = self._fault or error
             self._news.set()

@@ -171,6 +171,7 @@ class FakeDevice:
     """Calls back as fast as it can, from a thread, as PortAudio does."""
 
     PortAudioError = RuntimeError
+    latency = 0.01
 
     def __init__(self) -> None:
         self.heard: list[np.ndarray] = []

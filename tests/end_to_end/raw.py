@@ -25,10 +25,12 @@ from stemd.protocol import (
     Fault,
     FromClient,
     FromDaemon,
+    Grant,
     Hello,
     Mixture,
     Open,
     Opened,
+    Ping,
     State,
     Status,
     Stem,
@@ -42,6 +44,7 @@ from tests.end_to_end.reference import WIRE_PLAN
 
 PATIENCE = 10.0  # seconds for what must come
 BLOCK = 1_024
+_PING_SECONDS = 1.0
 
 M = TypeVar("M")
 
@@ -52,6 +55,7 @@ class Heard:
 
     headers: list[Stem] = field(default_factory=list)
     parts: list[Float32Array | Int16Array] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)  # when each was received, in ns of the monotonic clock
     end: Stem | None = None
 
     @property
@@ -60,7 +64,7 @@ class Heard:
         return np.concatenate(self.parts, axis=1)
 
     def take(self, header: Stem, pcm: bytes) -> None:
-        """Add a block."""
+        """Add a block, just received."""
         if "end" in header.flags:
             self.end = header
             return
@@ -68,10 +72,11 @@ class Heard:
         assert samples.shape[1] == header.frames
         self.headers.append(header)
         self.parts.append(samples)
+        self.times.append(time.monotonic_ns())
 
 
 class Raw:
-    """Says what it is told to, and waits for messages with a time-out. It pings nobody."""
+    """Says what it is told to, and waits for messages with a time-out. It pings only while it waits for blocks."""
 
     def __init__(self, address: str) -> None:
         parsed = Address.parse(address)
@@ -128,6 +133,11 @@ class Raw:
 
     def open(self, name: str, **changes: Any) -> Any:
         """Open a stream: free, 44.1 kHz, stereo, with the short plan, but for `changes`; Opened or Fault."""
+        return self.answer(self.opening(name, **changes))
+
+    def opening(self, name: str, **changes: Any) -> int:
+        """Ask for it, and do not wait; the request's number."""
+        number = self.number()
         usual = {
             "stream": name,
             "rate": 44_100,
@@ -139,7 +149,8 @@ class Raw:
             "model": None,
             "stems": None,
         }
-        return self.ask(Open, **{**usual, **changes})
+        self.post(Open(request=number, **{**usual, **changes}))  # type: ignore[arg-type]
+        return number
 
     def opened(self, name: str, **changes: Any) -> Opened:
         """A stream that was opened for sure."""
@@ -174,6 +185,25 @@ class Raw:
         """Send a recording in blocks, from position `start` on."""
         for at in range(0, samples.shape[1], block):
             self.mixture(stream, start + at, samples[:, at : at + block])
+
+    def pour(self, opened: Opened, samples: Float32Array, block: int = BLOCK) -> None:
+        """Send a recording into a free stream as it is granted."""
+        until = opened.until or 0
+        for at in range(0, samples.shape[1], block):
+            part = samples[:, at : at + block]
+            while until < at + part.shape[1]:
+                until = self.until(lambda m: isinstance(m, Grant) and m.stream == opened.stream).until
+            self.mixture(opened.stream, at, part)
+
+    def play(self, opened: Opened, samples: Float32Array, rate: int, *others: "Raw", block: int = BLOCK) -> None:
+        """Send a recording at its own pace; take what comes meanwhile, and let others ping but not read."""
+        began = time.monotonic()
+        for at in range(0, samples.shape[1], block):
+            while (left := began + at / rate - time.monotonic()) > 0:
+                self.take(left)
+            self.mixture(opened.stream, at, samples[:, at : at + block], source_ns=at)
+            for client in others if at // block % 40 == 0 else ():
+                client.post(Ping(0))
 
     def closing(self, stream: str) -> int:
         """Ask for a stream's end, and do not wait for it; the request's number."""
@@ -238,7 +268,10 @@ class Raw:
     def _take_while(self, wanting: Callable[[], bool], timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while wanting():
-            if self.take(deadline - time.monotonic()) is None:
+            if self.take(min(_PING_SECONDS, deadline - time.monotonic())) is not None:
+                continue
+            self.post(Ping(0))
+            if time.monotonic() >= deadline:
                 got = {number: len(heard.headers) for number, heard in self.heard.items()}
                 raise AssertionError(f"waited {timeout:g} s in vain; blocks so far: {got}; faults: {self._faults()}")
 

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import soundfile
 from rich.console import Console
@@ -19,6 +20,8 @@ from stemd.separation.specialist import Specialist
 from stemd.separation.store import Model, find
 from stemd.service.opening import resolve
 from stemd.service.rendering import INSTRUMENTAL, VOCALS
+
+_KEPT: Final = {"wav": ("PCM_16", "PCM_24", "PCM_32", "DOUBLE", "FLOAT"), "flac": ("PCM_16", "PCM_24")}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -132,9 +135,10 @@ def write_stems(
     fmt: str,
     subtype: str,
 ) -> None:
-    """Write `target/STEM.fmt`, at the source's sample format where the format has it, else as float or 24 bit."""
+    """Write `target/STEM.fmt`, at the source's sample format where it is a plain one, else as float or 24 bit."""
     target.mkdir(parents=True, exist_ok=True)
-    chosen = subtype if soundfile.check_format(fmt.upper(), subtype) else {"wav": "FLOAT", "flac": "PCM_24"}[fmt]
+    # What is compressed in the source (MP3 in WAV exists) is better kept whole.
+    chosen = subtype if subtype in _KEPT[fmt] else _KEPT[fmt][-1]
     for stem in wanted:
         samples = stems[stem] if stem in stems else residual(mixture, [stems[VOCALS]])
         soundfile.write(target / f"{stem}.{fmt}", samples.T, rate, subtype=chosen)

@@ -39,7 +39,7 @@ class Specialist(Protocol):
 
 
 class MaskSpecialist:
-    """A network from magnitudes (1, 2, frames, 1024) to a mask of the same shape; bins above stay silent."""
+    """A network from magnitudes (1, 2, frames, 1024) to masks (stems, 2, frames, 1024); bins above stay silent."""
 
     def __init__(self, stems: Sequence[str], session: Any) -> None:
         self.stems = tuple(stems)
@@ -115,12 +115,12 @@ def open_specialist(
 
 
 def _outputs(session: Any, value: Float32Array, *, stems: int) -> Float32Array:
-    """The network's one output for its one input, as (stems, channels, ...)."""
+    """The network's one output for its one input (1, 2, ...), as (stems, 2, ...) of the input's lengths."""
     try:
         (out,) = session.run(None, {session.get_inputs()[0].name: value})
     except Exception as exc:
         raise InferenceError(f"the network failed: {exc}") from exc
-    result = np.asarray(out, np.float32).reshape(-1, *out.shape[-3:])
-    if result.shape[0] != stems or result.shape[1] != CHANNELS:
-        raise InferenceError(f"the network gave shape {tuple(out.shape)} where {stems} stems were due")
-    return result
+    due = (stems, *value.shape[1:])
+    if out.shape not in (due, (1, *due)):
+        raise InferenceError(f"the network gave shape {tuple(out.shape)} where {due} was due")
+    return np.asarray(out, np.float32).reshape(due)

@@ -4,11 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from stemd.protocol import MAX_BLOCK, Closed, Fault, Open, Opened, Plan, SetGain, Subscribe, Unsubscribe, Unsubscribed
+from stemd.protocol import MAX_BLOCK, Closed, Fault, Opened, Plan, SetGain, Subscribe, Unsubscribe, Unsubscribed
 from tests.end_to_end.raw import BLOCK, Raw
 from tests.end_to_end.reference import WIRE_PLAN, recording
-
-REQUEST = {"rate": 44_100, "channels": 2, "format": "f32le", "block": BLOCK, "timing": "free", "model": None}
 
 
 def refused(reply: object, code: str, *words: str) -> None:
@@ -34,10 +32,9 @@ def test_a_second_open_of_a_name_is_refused_whoever_asks(raw: Raw, connect: Call
 def test_of_two_opens_in_one_breath_the_first_wins(raw: Raw, name: str) -> None:
     # A plan of its own, whose networks have yet to be timed: the first is still opening when the second comes.
     plan = Plan(66_560, 22_528, 1_024, 8_192)
-    for number in (1_001, 1_002):
-        raw.post(Open(request=number, stream=name, plan=plan, stems=None, **REQUEST))
-    refused(raw.answer(1_002), "stream-exists")
-    assert isinstance(raw.answer(1_001), Opened)
+    first, second = raw.opening(name, plan=plan), raw.opening(name, plan=plan)
+    refused(raw.answer(second), "stream-exists")
+    assert isinstance(raw.answer(first), Opened)
 
 
 def test_a_name_is_free_again_once_its_stream_has_ended(raw: Raw, name: str) -> None:
