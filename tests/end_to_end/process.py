@@ -18,7 +18,7 @@ from stemd.dsp.plan import WindowPlan
 from tests.end_to_end.reference import PLAN, THREADS
 
 READY_SECONDS = 30.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 10.0
 
 
 class Daemon:

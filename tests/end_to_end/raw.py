@@ -300,6 +300,7 @@ def connected(address: str, *, greet: bool = True) -> Iterator[Raw]:
     raw = Raw(address)
     try:
         yield raw.meet() if greet else raw
-        raw.bye()
+        if not raw.requests.closed:
+            raw.bye()
     finally:
         raw.vanish(linger_ms=200)
