@@ -22,7 +22,7 @@ _EXTRAS: Final = {
     "psutil": "bench",
     "torch": "export",
     "demucs": "export",
-    "onnx": "bench",
+    "onnx": "export",
 }
 
 

@@ -85,6 +85,7 @@ class Raw:
         self._numbers = itertools.count(1)
         self.passed: list[FromDaemon] = []  # came while something else was waited for
         self.heard: dict[int, Heard] = {}
+        self.granted: dict[str, int] = {}  # the newest grant, by stream
         self.session = ""
 
     def _connect(self, endpoint: str) -> "zmq.Socket[bytes]":
@@ -156,6 +157,7 @@ class Raw:
         """A stream that was opened for sure."""
         opened = self.open(name, **changes)
         assert isinstance(opened, Opened), opened
+        self.granted[name] = opened.until or 0
         return opened
 
     def listen(
@@ -186,14 +188,14 @@ class Raw:
         for at in range(0, samples.shape[1], block):
             self.mixture(stream, start + at, samples[:, at : at + block])
 
-    def pour(self, opened: Opened, samples: Float32Array, block: int = BLOCK) -> None:
-        """Send a recording into a free stream as it is granted."""
-        until = opened.until or 0
-        for at in range(0, samples.shape[1], block):
+    def pour(self, name: str, samples: Float32Array, start: int = 0, block: int = BLOCK) -> None:
+        """Send a recording into a free stream from position `start` on, as it is granted, and close the stream."""
+        for at in range(start, samples.shape[1], block):
             part = samples[:, at : at + block]
-            while until < at + part.shape[1]:
-                until = self.until(lambda m: isinstance(m, Grant) and m.stream == opened.stream).until
-            self.mixture(opened.stream, at, part)
+            while (until := self.granted[name]) < at + part.shape[1]:
+                self.until(lambda message, until=until: self.granted[name] > until)
+            self.mixture(name, at, part)
+        self.closing(name)
 
     def play(self, opened: Opened, samples: Float32Array, rate: int, *others: "Raw", block: int = BLOCK) -> None:
         """Send a recording at its own pace; take what comes meanwhile, and let others ping but not read."""
@@ -227,6 +229,9 @@ class Raw:
         while True:
             message = self.hear(deadline - time.monotonic())
             assert message is not None, f"waited {timeout:g} s in vain; what came before: {self.passed[-8:]}"
+            if isinstance(message, Grant):
+                assert message.until >= self.granted.get(message.stream, 0), "a grant went down"
+                self.granted[message.stream] = message.until
             if wanted(message):
                 return message
             self.passed.append(message)

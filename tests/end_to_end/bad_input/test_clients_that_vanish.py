@@ -81,12 +81,11 @@ def aftermath(daemon: Daemon, witness: Witness) -> Iterator[Aftermath]:
 
 def hold(survivor: Raw, holding: Raw) -> tuple[int, Any]:
     """A stream of the survivor, which a lossless listener that will vanish holds back."""
-    opened = survivor.opened("held")
+    survivor.opened("held")
     vocals = survivor.listen("held", "vocals")
     holding.listen("held", "mix", credit=1)
     mixture = recording(HELD * BLOCK, 44_100, seed=5)
-    survivor.pour(opened, mixture)
-    survivor.closing("held")
+    survivor.pour("held", mixture)
     state = survivor.stream("held")
     assert state
     assert state["given"] <= 2 * BLOCK
@@ -153,12 +152,14 @@ def test_bye_ends_a_clients_streams_at_once(raw: Raw, connect: Callable[[], Raw]
 
 
 def test_bye_ends_a_clients_subscriptions_at_once(raw: Raw, connect: Callable[[], Raw], name: str) -> None:
-    opened, leaving = raw.opened(name), connect()
+    leaving = connect()
+    raw.opened(name)
     mix = raw.listen(name, "mix")
     leaving.listen(name, "mix", credit=1)
     leaving.listen("never", "mix")
     mixture = recording(HELD * BLOCK, 44_100)
-    raw.pour(opened, mixture)
+    raw.feed(name, mixture)
+    raw.state()
     leaving.bye()
     raw.closing(name)
     [heard] = raw.take_until_end(mix, timeout=GONE_SECONDS / 2)

@@ -1,0 +1,178 @@
+"""Subscribers that read slowly, late or not at all: each gets what its delivery promises, others get all."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stemd.config import Realtime
+from stemd.protocol import Ping
+from tests.end_to_end.raw import BLOCK, Heard, Raw
+from tests.end_to_end.reference import offline, recording
+
+RATE = 44_100
+BLOCKS = 120
+LIVE_BACKLOG = math.ceil(Realtime().live_backlog * RATE / BLOCK)
+MILLISECOND = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def mixture() -> Any:
+    return recording(BLOCKS * BLOCK, RATE, seed=11)
+
+
+def whole(heard: Heard, expected: Any) -> None:
+    """Every block came, in its place."""
+    assert [header.position for header in heard.headers] == list(range(0, expected.shape[1], BLOCK))
+    assert all(header.dropped == 0 for header in heard.headers)
+    assert np.array_equal(heard.samples, expected)
+    assert heard.end is not None
+    assert (heard.end.position, heard.end.flags) == (expected.shape[1], ("end",))
+
+
+def in_place(heard: Heard, expected: Any) -> None:
+    """What came is what belongs at the positions that it bears, and what did not was counted."""
+    for header, samples in zip(heard.headers, heard.parts, strict=True):
+        assert header.position == (header.sequence + header.dropped) * BLOCK
+        assert np.array_equal(samples, expected[:, header.position : header.position + BLOCK])
+    assert [header.sequence for header in heard.headers] == list(range(len(heard.headers)))
+
+
+def test_a_live_subscriber_that_stops_reading_gets_the_newest_blocks_later(raw: Raw, name: str, mixture: Any) -> None:
+    opened = raw.opened(name)
+    fast, slow = raw.listen(name, "mix"), raw.listen(name, "mix", delivery="live", credit=4)
+    raw.pour(name, mixture)
+    whole(raw.take_until_end(fast)[0], mixture)
+    assert len(raw.heard[slow].headers) == 4
+    raw.credit(slow, 1_000)
+    [heard] = raw.take_until_end(slow)
+    in_place(heard, mixture)
+    lost = BLOCKS - 4 - LIVE_BACKLOG
+    assert [header.dropped for header in heard.headers] == [0] * 4 + [lost] * LIVE_BACKLOG
+    assert heard.headers[-1].position == (BLOCKS - 1) * BLOCK
+    assert heard.end is not None
+    assert heard.end.dropped == lost
+
+
+def test_a_lossless_subscriber_holds_a_free_stream_and_loses_nothing(raw: Raw, name: str, mixture: Any) -> None:
+    opened = raw.opened(name)
+    fast, slow = raw.listen(name, "vocals"), raw.listen(name, "mix", credit=5)
+    assert opened.until
+    raw.feed(name, mixture[:, : opened.until // BLOCK * BLOCK])
+    raw.take_blocks(slow, 5)
+    for _ in range(20):
+        state = raw.stream(name)
+        assert state
+        assert state["given"] <= 6 * BLOCK, "one block may wait, and no more may leave"
+    assert raw.take(timeout=0.3) is None or len(raw.heard[fast].headers) <= 6
+    rest = opened.until // BLOCK * BLOCK
+    raw.credit(slow, 1_000)
+    raw.pour(name, mixture, start=rest)
+    vocals, mix = raw.take_until_end(fast, slow)
+    whole(mix, mixture)
+    whole(vocals, offline(mixture, RATE))
+
+
+def test_no_block_comes_without_credit_and_each_credit_brings_its_own(raw: Raw, name: str, mixture: Any) -> None:
+    raw.opened(name)
+    slow = raw.listen(name, "mix", credit=1)
+    raw.feed(name, mixture[:, : 20 * BLOCK])
+    raw.closing(name)
+    for until in (1, 2, 3, 10, 19):
+        raw.credit(slow, until)
+        raw.take_blocks(slow, until)
+        raw.credit(slow, 1)  # credit never goes down
+        raw.state()
+        assert raw.take(timeout=0.02) is None
+    raw.credit(slow, 2**62)
+    whole(raw.take_until_end(slow)[0], mixture[:, : 20 * BLOCK])
+
+
+def test_the_end_comes_without_credit_behind_the_last_block(raw: Raw, name: str, mixture: Any) -> None:
+    raw.opened(name)
+    exact, over = raw.listen(name, "mix", credit=10), raw.listen(name, "mix", credit=9, delivery="live")
+    raw.feed(name, mixture[:, : 10 * BLOCK])
+    raw.closing(name)
+    raw.take_until_end(exact)
+    assert raw.stream(name) is None, "a block that waits for credit does not keep a stream open"
+    assert raw.heard[over].end is None
+    raw.credit(over, 10)
+    whole(raw.take_until_end(over)[0], mixture[:, : 10 * BLOCK])
+
+
+def test_slow_subscribers_of_a_realtime_stream_delay_nobody(
+    raw: Raw, connect: Callable[[], Raw], name: str, mixture: Any
+) -> None:
+    reader, sleeper = connect(), connect()
+    opened = raw.opened(name, timing="realtime")
+    fast = raw.listen(name, "mix")
+    vocals = reader.listen(name, "vocals")
+    live, lossless = (sleeper.listen(name, "mix", credit=3, delivery=delivery) for delivery in ("live", "lossless"))
+    raw.play(opened, mixture, RATE, reader, sleeper)
+    raw.closing(name)
+    whole(raw.take_until_end(fast)[0], mixture)
+    whole_but_degraded(reader.take_until_end(vocals)[0])
+    for header, received in zip(raw.heard[fast].headers, raw.heard[fast].times, strict=True):
+        due = header.capture_ns + opened.latency * 1_000_000_000 // RATE
+        assert -MILLISECOND <= received - due < 1_000 * MILLISECOND
+    for number in (live, lossless):
+        sleeper.credit(number, 1_000)
+    sleeper.take_until_end(live, lossless)
+    whole(sleeper.heard[lossless], mixture)
+    in_place(sleeper.heard[live], mixture)
+    assert [header.dropped for header in sleeper.heard[live].headers[3:]] == [BLOCKS - 3 - LIVE_BACKLOG] * LIVE_BACKLOG
+
+
+def whole_but_degraded(heard: Heard) -> None:
+    """No block is missing; a busy machine may have degraded some."""
+    assert [header.position for header in heard.headers] == list(range(0, BLOCKS * BLOCK, BLOCK))
+    assert heard.headers[-1].dropped == 0
+
+
+# The real thing: ten seconds.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("timing", ["free", "realtime"])
+def test_a_subscriber_that_sleeps_for_ten_seconds(
+    raw: Raw, connect: Callable[[], Raw], name: str, timing: str
+) -> None:
+    """Live: the newest blocks, in their place. Lossless: in a free stream nothing is lost."""
+    sleeper = connect()
+    opened = raw.opened(name, timing=timing)
+    fast = raw.listen(name, "mix")
+    live = sleeper.listen(name, "mix", credit=16, delivery="live")
+    lossless = sleeper.listen(name, "mix", credit=16) if timing == "free" else None
+    song = recording(10 * RATE // BLOCK * BLOCK, RATE, seed=12)
+    if timing == "realtime":
+        raw.play(opened, song, RATE, sleeper)
+        raw.closing(name)
+    else:
+        assert opened.until
+        raw.feed(name, song[:, : opened.until // BLOCK * BLOCK])
+        began = time.monotonic()
+        while time.monotonic() - began < 10:
+            raw.take(timeout=0.5)
+            for client in (raw, sleeper):
+                client.post(Ping(0))
+        assert len(raw.heard[fast].headers) <= 17
+    wake(sleeper, live, lossless)
+    if timing == "free":
+        raw.pour(name, song, start=opened.until // BLOCK * BLOCK)
+    whole(raw.take_until_end(fast)[0], song)
+    sleeper.take_until_end(*(number for number in (live, lossless) if number))
+    in_place(sleeper.heard[live], song)
+    if lossless:
+        whole(sleeper.heard[lossless], song)
+    else:
+        assert sleeper.heard[live].headers[-1].dropped > 300
+        assert sleeper.heard[live].headers[-1].position == song.shape[1] - BLOCK
+
+
+def wake(sleeper: Raw, *subscriptions: int | None) -> None:
+    for number in subscriptions:
+        if number:
+            sleeper.credit(number, 10_000)
