@@ -133,8 +133,11 @@ async def test_an_estimate_that_comes_too_late_changes_nothing() -> None:
     pool = FakePool({1}, set())
     heard, _, stream = await play(pool, mixture)
     before = whole(heard["vocals"])
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
     for future, segment in pool.late:
         future.set_result(estimate(segment))
     await asyncio.sleep(0)
     assert np.array_equal(whole(heard["vocals"]), before)
+    assert not faults
     assert stream.over

@@ -100,7 +100,11 @@ def _write(stems: dict[str, Float32Array], piece: Piece, files: dict[str, Path],
         for stem, samples in stems.items():
             soundfile.write(files[stem], samples.T, piece.rate, subtype="FLOAT")
         with console.status("Drawing the picture"):
-            titles = {"mix": "mixture", "vocals": "vocals", "instrumental": "instrumental = mixture \N{MINUS SIGN} vocals"}
+            titles = {
+                "mix": "mixture",
+                "vocals": "vocals",
+                "instrumental": "instrumental = mixture \N{MINUS SIGN} vocals",
+            }
             draw({titles[stem]: stems[stem] for stem in titles}, piece.rate, files["picture"], piece.title)
     except (OSError, soundfile.SoundFileError) as exc:
         raise StemdError(f"cannot write to {files['mix'].parent}: {exc}") from exc

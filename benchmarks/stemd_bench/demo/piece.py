@@ -37,7 +37,7 @@ class Piece:
     @property
     def seconds(self) -> float:
         """How long it plays."""
-        return self.mixture.shape[1] / self.rate
+        return int(self.mixture.shape[1]) / self.rate
 
 
 def made_song(seconds: float = SONG_SECONDS) -> Piece:

@@ -61,7 +61,7 @@ def measure(show: Performance, stems: dict[str, Float32Array]) -> Figures:
         late = vocals.latencies(0.0)
     p50, p99 = (float(value) for value in np.percentile(late, [50, 99]))
     loads = show.loads or [0.0]
-    scores = (None, None)
+    scores: tuple[float, float] | tuple[None, None] = (None, None)
     if piece.vocals is not None:
         scores = (sdr(piece.vocals, piece.mixture), sdr(piece.vocals, stems["vocals"]))
     return Figures(

@@ -1,0 +1,131 @@
+"""`stemd bench overhead`: what the daemon costs beside the network, with a network that copies."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from stemd.errors import StemdError
+from stemd_bench.overhead.copying import config, write_model
+from stemd_bench.overhead.load import Task
+from stemd_bench.overhead.verdicts import conclude
+from stemd_bench.process import Daemon
+from stemd_bench.results import Conclusion, Variant
+from stemd_bench.suite import Case
+
+_MOST_STREAMS: Final = 128  # the daemon's limit; the ladder stops before
+_LADDER: Final = {44_100: (1, 10, 25, 50, 75, 100), 48_000: (1, 10, 25, 50)}
+_SHORT_LADDER: Final = {44_100: (1, 10, 50), 48_000: (1,)}
+
+
+class Overhead:
+    """See Suite.
+
+    Args:
+        quick: fewer and shorter runs.
+    """
+
+    name = "overhead"
+    method: tuple[str, ...] = (
+        "Each case has a daemon process of its own whose network copies; blocks of 20 ms (stereo, float32), a segment "
+        "for each; one listener a stream.",
+        "added: from the moment at which a block was due (time base + declared latency) to its arrival at the client, "
+        "of paced streams. trip: from sending a block of a free stream to the arrival of its stem. ping: the same for "
+        "a message that only comes back.",
+        "The load is made by another process: raw sockets, one thread that sends and one that receives, blocks of all "
+        "streams spread evenly over the 20 ms. It shares the machine's cores with the daemon; `client` is what it "
+        "used, and `sent late` how late it was itself.",
+        "Processor time is user + system, of one core; medians over the repeats, with their range.",
+    )
+    units: Mapping[str, str] = {
+        "opened": "streams",
+        "opening": "s",
+        "added_p50": "ms",
+        "added_p99": "ms",
+        "added_max": "ms",
+        "trip_p50": "ms",
+        "trip_p99": "ms",
+        "ping_p50": "ms",
+        "ping_p99": "ms",
+        "cpu_per_stream": "% of a core",
+        "cpu_per_block": "ms",
+        "daemon_cpu": "% of a core",
+        "client_cpu": "% of a core",
+        "client_late_p99": "ms",
+        "load": "%",
+        "degraded": "blocks",
+        "dropped": "blocks",
+        "changed": "blocks",
+        "lost": "blocks",
+    }
+    headings: Mapping[str, str] = {
+        "opened": "opened",
+        "added_p50": "added p50\nms",
+        "added_p99": "added p99\nms",
+        "trip_p50": "trip p50\nms",
+        "trip_p99": "trip p99\nms",
+        "ping_p50": "ping p50\nms",
+        "cpu_per_stream": "a stream\n% of a core",
+        "daemon_cpu": "daemon\n% of a core",
+        "client_cpu": "client\n% of a core",
+        "client_late_p99": "sent late\np99 ms",
+        "degraded": "degraded\nblocks",
+        "dropped": "dropped\nblocks",
+    }
+
+    def __init__(self, *, quick: bool) -> None:
+        self.repeats = 1 if quick else 3
+        self._ladder = _SHORT_LADDER if quick else _LADDER
+        self._seconds = 2.0 if quick else 6.0
+        self._blocks = 200 if quick else 1_000
+
+    @cached_property
+    def cases(self) -> Sequence[Case]:
+        """See Suite."""
+        paced = [
+            Case(
+                f"{count} paced at {rate / 1000:g} kHz",
+                {"timing": "realtime", "rate": rate, "streams": count},
+                self._run(kind="paced", streams=count, rate=rate, seconds=self._seconds),
+            )
+            for rate, counts in self._ladder.items()
+            for count in counts
+        ]
+        free = Case(
+            "1 free at 44.1 kHz",
+            {"timing": "free", "rate": 44_100, "streams": 1},
+            self._run(kind="pingpong", blocks=self._blocks),
+        )
+        return [free, *paced]
+
+    def conclude(self, variants: Sequence[Variant]) -> tuple[Conclusion, ...]:
+        """See Suite."""
+        return conclude(variants)
+
+    @staticmethod
+    def _run(**task: object) -> Callable[[], Mapping[str, float]]:
+        return partial(_measure, task)
+
+
+def _measure(task: Mapping[str, object]) -> Mapping[str, float]:
+    """Do one task against a daemon of its own."""
+    with tempfile.TemporaryDirectory(prefix="stemd-bench-") as folder:
+        write_model(Path(folder))
+        with Daemon(config(Path(folder), _MOST_STREAMS)) as daemon:
+            return _client({"address": daemon.address, "pid": daemon.pid, **task})
+
+
+def _client(task: Mapping[str, object]) -> dict[str, float]:
+    words = msgspec.json.encode(msgspec.convert(task, Task))
+    done = subprocess.run(
+        [sys.executable, "-m", "stemd_bench.overhead.load"], input=words, capture_output=True, check=False
+    )
+    if done.returncode:
+        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise StemdError(f"the client that makes the load failed (status {done.returncode}): {''.join(last)}")
+    return msgspec.json.decode(done.stdout, type=dict[str, float])

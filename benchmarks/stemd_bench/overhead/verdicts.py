@@ -1,0 +1,61 @@
+"""What the figures of `stemd bench overhead` say about its aims."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from stemd_bench.results import Conclusion, Variant
+
+P99_AIM: Final = 5.0  # ms; with uvloop's timers of whole milliseconds, P99_WITH_TIMERS
+P99_WITH_TIMERS: Final = 12.0
+P99_TO_HOLD: Final = 10.0  # ms, what the protocol allows a block to be late
+STREAMS_AIM: Final = 50
+_FAULTS: Final = ("degraded", "dropped", "changed", "lost")
+
+
+def holds(variant: Variant) -> bool:
+    """Whether all streams asked for ran in real time: by the medians over the repeats."""
+    m = variant.measures
+    return (
+        m["opened"].median >= float(variant.parameters["streams"])
+        and all(m[fault].median == 0 for fault in _FAULTS)
+        and m["added_p99"].median < P99_TO_HOLD
+    )
+
+
+def conclude(variants: Sequence[Variant]) -> tuple[Conclusion, ...]:
+    """One conclusion for each aim."""
+    paced = [v for v in variants if v.parameters["timing"] == "realtime"]
+    return (_latency(paced), *(_streams(paced, rate) for rate in sorted({_rate(v) for v in paced})))
+
+
+def _latency(paced: Iterable[Variant]) -> Conclusion:
+    held = [v for v in paced if holds(v)]
+    aim = f"added latency under {P99_AIM:g} ms at p99 ({P99_WITH_TIMERS:g} ms with timers of whole milliseconds)"
+    if not held:
+        return Conclusion(aim, "no case ran in real time", met=False)
+    worst = max(held, key=lambda v: v.measures["added_p99"].median)
+    p99 = worst.measures["added_p99"].median
+    return Conclusion(aim, f"{p99:.1f} ms at worst among the cases that hold: {worst.name}", met=p99 < P99_AIM)
+
+
+def _streams(paced: Iterable[Variant], rate: int) -> Conclusion:
+    tried = sorted((v for v in paced if _rate(v) == rate), key=_count)
+    held = 0
+    for variant in tried:
+        if not holds(variant):
+            break
+        held = _count(variant)
+    most = _count(tried[-1])
+    next_one = (
+        "none of them did not" if held == most else f"{next(_count(v) for v in tried if _count(v) > held)} do not"
+    )
+    met = held >= STREAMS_AIM if held >= STREAMS_AIM or most >= STREAMS_AIM else None
+    return Conclusion(f"{STREAMS_AIM} streams in real time at {rate / 1000:g} kHz", f"{held} hold, {next_one}", met=met)
+
+
+def _rate(variant: Variant) -> int:
+    return int(variant.parameters["rate"])
+
+
+def _count(variant: Variant) -> int:
+    return int(variant.parameters["streams"])

@@ -1,0 +1,61 @@
+"""A report on the screen, and as JSON."""
+
+from collections.abc import Mapping
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from stemd_bench.results import Measure, Report
+
+
+def as_json(report: Report) -> str:
+    """The report as `schema.json` describes it."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+
+
+def show(report: Report, headings: Mapping[str, str], console: Console) -> None:
+    """Print the table, what it means, and how and where it was measured."""
+    console.print(_table(report, headings), markup=False)
+    for conclusion in report.conclusions:
+        verdict = {True: "met", False: "NOT MET", None: "not tried"}[conclusion.met]
+        _say(console, f"{conclusion.aim}: {verdict} ({conclusion.found})")
+    console.print()
+    machine = report.machine
+    packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
+    for sentence in report.method:
+        _say(console, sentence)
+    _say(console, f"{machine.processor}, {machine.cores} cores, {machine.memory_gib:g} GiB; {machine.system}")
+    _say(console, f"stemd {machine.stemd}, {machine.python}, {packages}; {machine.date}")
+    if machine.others > 0.05:
+        _say(console, f"Other processes used {machine.others:.0%} of the machine: trust ratios, not times.")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False)
+
+
+def _table(report: Report, headings: Mapping[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(report.suite)
+    shown = {q: h for q, h in headings.items() if any(q in v.measures for v in report.variants)}
+    for heading in shown.values():
+        table.add_column(heading, justify="right")
+    for variant in report.variants:
+        table.add_row(variant.name, *(_cell(variant.measures.get(quantity)) for quantity in shown))
+    return table
+
+
+def _cell(measure: Measure | None) -> str:
+    """The median, and the range where there is one."""
+    if measure is None:
+        return ""
+    if measure.low == measure.high:
+        return _number(measure.median)
+    return f"{_number(measure.median)} ({_number(measure.low)}-{_number(measure.high)})"
+
+
+def _number(value: float) -> str:
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
