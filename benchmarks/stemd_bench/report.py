@@ -37,7 +37,7 @@ def _say(console: Console, text: str) -> None:
 
 def _table(report: Report, headings: Mapping[str, str]) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column(report.suite)
+    table.add_column(report.suite, no_wrap=True)
     shown = {q: h for q, h in headings.items() if any(q in v.measures for v in report.variants)}
     for heading in shown.values():
         table.add_column(heading, justify="right")

@@ -56,6 +56,10 @@ class Daemon:
         assert " ready on " in line, f"no ready line but {line!r}; stderr: {self.errors()}"
         return line
 
+    def wait_until_stopping(self) -> None:
+        """Wait for the line by which it says that it was told to stop."""
+        assert "stops" in self._line(STOP_SECONDS)
+
     def _line(self, seconds: float) -> str:
         assert self.process.stdout is not None
         there, _, _ = select.select([self.process.stdout], [], [], seconds)

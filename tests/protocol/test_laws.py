@@ -57,6 +57,7 @@ def test_every_message_comes_back_as_it_was(message: Any, pcm: bytes) -> None:
 @example(b"open", b"\x81\xa1a\xd6\xff\0\0\0\0", b"")  # a timestamp
 @example(b"open", b"\x81\xc4\x01a\x01", b"")  # a key that is bytes
 @example(b"open", b"\x81\x91\x01\x01", b"")  # a key that is a list
+@example(b"open", b"\x81\xda\x27\x10" + b"a" * 10_000 + b"\x01", b"")  # a long key
 @example(b"open", b"\xdf\xff\xff\xff\xff", b"")
 @example(b"ping", b"\x81\xa7sent_ns\xcb\x7f\xf8\0\0\0\0\0\0", b"")  # NaN
 @example(b"open", b"\x81\xa1\xed\xa0\x80", b"")  # half a surrogate pair
@@ -140,6 +141,9 @@ def test_headers_are_bounded() -> None:
         from_daemon([b"state", bytes(MAX_REPLY + 1), b""])
     with pytest.raises(ProtocolError, match="exceeds max_array_len"):
         read(frames(b"open", header(b"open", stems=["a"] * (MAX_ITEMS + 1))))
+    for value in (msgpack.ExtType(5, b"x"), msgpack.Timestamp(1)):
+        with pytest.raises(ProtocolError, match="exceeds max_ext_len"):
+            read(frames(b"state", header(b"state", state={"a": value})))
     state = {"streams": [{"stream": f"s{i}", "counters": list(range(50))} for i in range(1_000)]}
     assert from_daemon(frames(b"state", {"request": 1, "state": state}))[0].state == state
 

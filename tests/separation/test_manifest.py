@@ -158,7 +158,7 @@ def test_segments_accept_their_lengths_and_no_other(segments: Segments, taken: l
 
 def test_no_manifest_and_no_toml_are_named(folder: Path) -> None:
     file = folder / "manifest.toml"
-    for content, words in ((b"name = ", "is not TOML"), (b"\xff\xfe\x00", "is not TOML"), (None, "no such manifest")):
+    for content, words in ((b"name = ", "is not TOML"), (b"\xff\xfe\x00", "is not TOML"), (None, "no such file")):
         file.unlink() if content is None else file.write_bytes(content)
         with pytest.raises(ModelLoadError, match=words) as fault:
             load_manifest(file)

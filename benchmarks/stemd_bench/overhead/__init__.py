@@ -39,7 +39,7 @@ class Overhead:
         "a message that only comes back.",
         "The load is made by another process: raw sockets, one thread that sends and one that receives, blocks of all "
         "streams spread evenly over the 20 ms. It shares the machine's cores with the daemon; `client` is what it "
-        "used, and `sent late` how late it was itself.",
+        "used, `sent late` how late it was itself, and `others` what everything else on the machine used meanwhile.",
         "Processor time is user + system, of one core; medians over the repeats, with their range.",
     )
     units: Mapping[str, str] = {
@@ -56,6 +56,7 @@ class Overhead:
         "cpu_per_block": "ms",
         "daemon_cpu": "% of a core",
         "client_cpu": "% of a core",
+        "others": "% of a core",
         "client_late_p99": "ms",
         "load": "%",
         "degraded": "blocks",
@@ -71,8 +72,8 @@ class Overhead:
         "trip_p99": "trip p99\nms",
         "ping_p50": "ping p50\nms",
         "cpu_per_stream": "a stream\n% of a core",
-        "daemon_cpu": "daemon\n% of a core",
         "client_cpu": "client\n% of a core",
+        "others": "others\n% of a core",
         "client_late_p99": "sent late\np99 ms",
         "degraded": "degraded\nblocks",
         "dropped": "dropped\nblocks",

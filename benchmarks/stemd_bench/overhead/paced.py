@@ -75,6 +75,7 @@ def run(address: str, pid: int, streams: int, rate: int, seconds: float) -> dict
         "cpu_per_stream": 100 * measured.daemon / len(names) if names else 0.0,
         "daemon_cpu": 100 * measured.daemon,
         "client_cpu": 100 * measured.client,
+        "others": 100 * measured.others,
         "client_late_p99": float(1e3 * np.percentile(measured.late or [0.0], 99)),
         "load": 100 * load,
         "degraded": arrivals.degraded,
@@ -86,12 +87,13 @@ def run(address: str, pid: int, streams: int, rate: int, seconds: float) -> dict
 
 @dataclass(slots=True)
 class Played:
-    """What the sending thread knows: processor time as a share of one core, and how late it was itself, in seconds."""
+    """What the sending thread knows: processor time in cores, and how late it was itself, in seconds."""
 
     since_ns: int
     sent: int = 0
     daemon: float = 0.0
     client: float = 0.0
+    others: float = 0.0
     late: list[float] = field(default_factory=list)
 
 
@@ -131,24 +133,28 @@ def _play(
             played.late.append(-left / 1e9)
         while arrivals.credits:
             wire.requests.send_multipart(to_frames(arrivals.credits.popleft()))
-    played.daemon, played.client = meter.read()
+    played.daemon, played.client, played.others = meter.read()
     return played
 
 
 class _Meter:
-    """Processor time of the daemon and of this process since this was made, each as a share of one core."""
+    """Processor time since this was made, in cores: of the daemon, of this process, and of everybody else."""
 
     def __init__(self, daemon: psutil.Process) -> None:
         self._daemon = daemon
         self._began = self._now()
 
-    def read(self) -> tuple[float, float]:
-        wall, daemon, client = (now - then for now, then in zip(self._now(), self._began, strict=True))
-        return daemon / wall, client / wall
+    def read(self) -> tuple[float, float, float]:
+        wall, daemon, client, all_ = (now - then for now, then in zip(self._now(), self._began, strict=True))
+        return daemon / wall, client / wall, max(0.0, all_ - daemon - client) / wall
 
-    def _now(self) -> tuple[float, float, float]:
-        times = self._daemon.cpu_times()
-        return time.monotonic(), float(times.user + times.system), time.process_time()
+    def _now(self) -> tuple[float, float, float, float]:
+        times, machine = self._daemon.cpu_times(), psutil.cpu_times()
+        idle = machine.idle + getattr(machine, "iowait", 0.0)
+        # Guests' time is counted in the user's already.
+        guests = getattr(machine, "guest", 0.0) + getattr(machine, "guest_nice", 0.0)
+        busy = sum(machine) - idle - guests
+        return time.monotonic(), float(times.user + times.system), time.process_time(), float(busy)
 
 
 def _listen(stems: "zmq.Socket[bytes]", arrivals: Arrivals, streams: int, expected: bytes | None) -> None:

@@ -50,7 +50,7 @@ def _streams(paced: Iterable[Variant], rate: int) -> Conclusion:
         "none of them did not" if held == most else f"{next(_count(v) for v in tried if _count(v) > held)} do not"
     )
     met = held >= STREAMS_AIM if held >= STREAMS_AIM or most >= STREAMS_AIM else None
-    return Conclusion(f"{STREAMS_AIM} streams in real time at {rate / 1000:g} kHz", f"{held} hold, {next_one}", met=met)
+    return Conclusion(f"{STREAMS_AIM} streams in real time at {rate / 1000:g} kHz", f"{held} hold, {beyond}", met=met)
 
 
 def _rate(variant: Variant) -> int:

@@ -6,13 +6,13 @@ which segments, which window plans are recommended, and on what terms the weight
 
 import hashlib
 import re
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args, get_type_hints
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-from stemd.errors import ModelLoadError, nearest
+from stemd import toml
+from stemd.errors import ModelLoadError
 
 MANIFEST_NAME: Final = "manifest.toml"
 # Frame j of a mask model's spectrogram is centred at 1024*j, and a 4096-frame window reaches half its length ahead.
@@ -159,33 +159,7 @@ def load_manifest(path: Path) -> Manifest:
         ModelLoadError: no such file, no TOML, or a key that is unknown, missing or out of range.
     """
     file = path / MANIFEST_NAME if path.is_dir() else path
-    try:
-        tree = tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError as exc:
-        raise ModelLoadError(f"{file}: no such manifest; a model is a folder that holds {MANIFEST_NAME}") from exc
-    except OSError as exc:
-        raise ModelLoadError(f"{file}: cannot be read ({exc.strerror}); check its permissions") from exc
-    except ValueError as exc:
-        raise ModelLoadError(f"{file}: is not TOML ({exc}); mend it, or fetch the model again") from exc
-    _refuse_unknown(tree, Manifest, "", file)
-    try:
-        return msgspec.convert(tree, Manifest)
-    except msgspec.ValidationError as exc:
-        raise ModelLoadError(f"{file}: {exc}; mend it, or fetch the model again") from exc
-
-
-def _refuse_unknown(value: Any, hint: Any, where: str, file: Path) -> None:
-    """Msgspec refuses unknown keys too, but cannot name the nearest known one."""
-    if isinstance(value, list):
-        for i, item in enumerate(value):
-            _refuse_unknown(item, get_args(hint)[0], f"{where}[{i}]", file)
-    elif isinstance(value, dict) and isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        hints = get_type_hints(hint)
-        for key, item in value.items():
-            place = f"{where}.{key}" if where else key
-            if key not in hints:
-                raise ModelLoadError(f"{file}: unknown key {place!r}{nearest(key, hints)}")
-            _refuse_unknown(item, hints[key], place, file)
+    return toml.read(file, Manifest, ModelLoadError, "mend it, or fetch the model again")
 
 
 def verify(folder: Path, manifest: Manifest) -> None:

@@ -49,7 +49,7 @@ def manifest(sha256: str) -> Manifest:
         specialists=(SpecialistEntry(stems=("vocals",), file=GRAPH_FILE, sha256=sha256),),
         # Shorter than 64 STFT frames costs the same, as the network is padded to that; longer only costs memory.
         segments=Segments(multiple=1024, minimum=65_536, maximum=2_097_152),
-        live=PlanRow(segment=131_072, hop=11_264, overlap=1_024, lookahead=8_192),
+        live=PlanRow(segment=131_072, hop=11_264, overlap=5_120, lookahead=8_192),
         studio=PlanRow(segment=346_112, hop=258_048, overlap=86_016, lookahead=2_048),
         licence=Licence(code="MIT", weights="MIT", evidence=_EVIDENCE, commercial="yes"),
         origin=Origin(
@@ -61,20 +61,19 @@ def manifest(sha256: str) -> Manifest:
         parity=Parity(
             reference="the same graph with the checkpoint's float32 kernels",
             max_abs_diff=MAX_MASK_DIFFERENCE,
-            method=f"largest difference of the mask (0 to 1) in any bin, over {PARITY_FRAMES} STFT frames of seeded random "
-            "magnitudes with music's slope and dynamics, in onnxruntime on the CPU: an upper bound that each export "
-            f"checks, with {MAX_MASK_RMS:g} for the rms. Single bins where neither network is sure can differ that "
-            "much, as kernels of 100,000 numbers and more are stored in 8 bits, those of 1,000 and more in float16. "
-            "On three pieces of music the vocals that differ were 38, 47 and 51 dB below the vocals "
-            "(tests/export/test_rounding.py measures it), and the SDR moved by 0.02 dB at most. "
-            "Each float32 network is within 2e-5 of the same network in PyTorch",
+            method=f"largest difference of the mask (0 to 1) in any bin over {PARITY_FRAMES} STFT frames of seeded "
+            "random magnitudes with music's slope and dynamics, in onnxruntime on the CPU: an upper bound that each "
+            f"export checks, with {MAX_MASK_RMS:g} for the rms. Single bins can differ so much because kernels of "
+            "100,000 numbers and more are stored in 8 bits, those of 1,000 and more in float16. On three pieces of "
+            "music the error was 38, 47 and 51 dB below the estimate (tests/export/test_rounding.py measures it), and "
+            "the SDR moved by 0.02 dB at most. The float32 graph is within 5e-5 of the same networks in PyTorch",
         ),
     )
 
 
 LICENSE_TEXT: Final = f"""\
-The weights in {GRAPH_FILE} are those of Spleeter's 2-stem model (both networks), converted to ONNX, the
-large kernels rounded to 8 bits, smaller ones to half precision. They are distributed under Spleeter's licence:
+The weights in {GRAPH_FILE} are those of Spleeter's 2-stem model (both networks), converted to ONNX, large
+kernels rounded to 8 bits, smaller ones to half precision. They are distributed under Spleeter's licence:
 
 MIT License
 

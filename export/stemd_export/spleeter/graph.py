@@ -123,7 +123,7 @@ class _Builder:
         # Transposed convolutions have their outputs in the second place.
         kernel = self._kernel(conv.kernel, f"{name}.kernel", outputs=int(transposed))
         inputs = [flow, kernel, self.constant(conv.bias, f"{name}.bias")]
-        return self.node("ConvTranspose" if transposed else "Conv", inputs, **attributes)
+        return self.node("ConvTranspose" if transposed else "Conv", inputs, "", **attributes)
 
     def norm(self, flow: str, norm: BatchNorm, name: str) -> str:
         parts = [("gamma", norm.gamma), ("beta", norm.beta), ("mean", norm.mean), ("variance", norm.variance)]
