@@ -1,52 +1,34 @@
-"""A client that helps nobody: two bare sockets, over which anything can be said."""
+"""A client without manners: feeds streams and hears stems exactly as a test says."""
 
-import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import numpy as np
-import zmq
 
-from stemd.address import Address
 from stemd.audio import Float32Array, Format, Int16Array, encode_pcm
 from stemd.protocol import (
-    MAJOR,
     MAX_CREDIT,
-    MINOR,
-    Attach,
-    Attached,
-    Bye,
     Close,
     Credit,
     Delivery,
-    Fault,
-    FromClient,
     FromDaemon,
-    Grant,
-    Hello,
     Mixture,
     Open,
     Opened,
-    Ping,
-    State,
-    Status,
     Stem,
     Subscribe,
     Subscribed,
-    Welcome,
-    from_daemon,
-    to_frames,
 )
 from tests.end_to_end.reference import WIRE_PLAN
+from tests.end_to_end.talk import PATIENCE, Talk, receive
 
-PATIENCE = 10.0  # seconds for what must come
 BLOCK = 1_024
 _PING_SECONDS = 1.0
-
-M = TypeVar("M")
+_PING_BLOCKS = 40
 
 
 @dataclass
@@ -75,71 +57,24 @@ class Heard:
         self.times.append(time.monotonic_ns())
 
 
-class Raw:
-    """Says what it is told to, and waits for messages with a time-out. It pings only while it waits for blocks."""
+class Raw(Talk):
+    """Opens streams with few words, and keeps what its subscriptions get. Pings only while it waits for blocks."""
 
     def __init__(self, address: str) -> None:
-        parsed = Address.parse(address)
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.requests, self.stems = (self._connect(endpoint) for endpoint in (parsed.requests, parsed.stems))
-        self._numbers = itertools.count(1)
-        self.passed: list[FromDaemon] = []  # came while something else was waited for
+        super().__init__(address)
         self.heard: dict[int, Heard] = {}
-        self.granted: dict[str, int] = {}  # the newest grant, by stream
-        self.session = ""
-
-    def _connect(self, endpoint: str) -> "zmq.Socket[bytes]":
-        socket = self._context.socket(zmq.DEALER)
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.RCVHWM, 0)
-        socket.connect(endpoint)
-        return socket
-
-    def vanish(self, linger_ms: int = 0) -> None:
-        """Close the sockets; what was not sent by then is lost, and nothing is said."""
-        self._context.destroy(linger_ms)
-
-    # --- saying things -----------------------------------------------------------------------------------------
-
-    def say(self, frames: Sequence[bytes | memoryview]) -> None:
-        """Send frames, whatever they are, as a request."""
-        self.requests.send_multipart(frames)
-
-    def post(self, message: FromClient, pcm: bytes = b"") -> None:
-        """Send a message."""
-        self.say(to_frames(message, pcm))
-
-    def number(self) -> int:
-        """A number for a request."""
-        return next(self._numbers)
-
-    def ask(self, kind: Callable[..., Any], **values: Any) -> Any:
-        """Send a request; its reply, which may be a Fault."""
-        number = self.number()
-        self.post(kind(request=number, **values))
-        return self.answer(number)
-
-    def answer(self, number: int) -> Any:
-        """The reply to a request."""
-        return self.until(lambda message: getattr(message, "request", None) == number)
 
     def meet(self) -> "Raw":
         """Say hello, and attach the socket for stems."""
-        welcome = self.ask(Hello, major=MAJOR, minor=MINOR, client="raw", capabilities=())
-        assert isinstance(welcome, Welcome), welcome
-        self.session = welcome.session
-        self.stems.send_multipart(to_frames(Attach(welcome.session)))
-        assert isinstance(self._stem(PATIENCE)[0], Attached)
+        self.greet()
         return self
 
-    def open(self, name: str, **changes: Any) -> Any:
-        """Open a stream: free, 44.1 kHz, stereo, with the short plan, but for `changes`; Opened or Fault."""
-        return self.answer(self.opening(name, **changes))
+    # --- streams -----------------------------------------------------------------------------------------------
 
     def opening(self, name: str, **changes: Any) -> int:
-        """Ask for it, and do not wait; the request's number."""
+        """Ask for a stream: free, 44.1 kHz, stereo, the short plan, but for `changes`; the request's number."""
         number = self.number()
-        usual = {
+        usual: dict[str, Any] = {
             "stream": name,
             "rate": 44_100,
             "channels": 2,
@@ -150,8 +85,12 @@ class Raw:
             "model": None,
             "stems": None,
         }
-        self.post(Open(request=number, **{**usual, **changes}))  # type: ignore[arg-type]
+        self.post(Open(request=number, **{**usual, **changes}))
         return number
+
+    def open(self, name: str, **changes: Any) -> Any:
+        """Ask for a stream, and wait; Opened or Fault."""
+        return self.answer(self.opening(name, **changes))
 
     def opened(self, name: str, **changes: Any) -> Opened:
         """A stream that was opened for sure."""
@@ -159,6 +98,46 @@ class Raw:
         assert isinstance(opened, Opened), opened
         self.granted[name] = opened.until or 0
         return opened
+
+    def closing(self, stream: str) -> int:
+        """Ask for a stream's end, and do not wait for it; the request's number."""
+        number = self.number()
+        self.post(Close(number, stream))
+        return number
+
+    def mixture(self, stream: str, position: int, samples: Float32Array, source_ns: int | None = None) -> None:
+        """Send a block in float32."""
+        self.post(Mixture(stream, position, source_ns), encode_pcm(samples, "f32le"))
+
+    def feed(self, stream: str, samples: Float32Array, start: int = 0, block: int = BLOCK) -> None:
+        """Send a recording in blocks, from position `start` on."""
+        for at in range(0, samples.shape[1], block):
+            self.mixture(stream, start + at, samples[:, at : at + block])
+
+    def pour(self, name: str, samples: Float32Array, start: int = 0, block: int = BLOCK) -> None:
+        """Send a recording into a free stream from position `start` on, as it is granted, and close the stream."""
+        for at in range(start, samples.shape[1], block):
+            part = samples[:, at : at + block]
+            while (until := self.granted[name]) < at + part.shape[1]:
+                self.until(partial(self._raised, name, until))
+            self.mixture(name, at, part)
+        self.closing(name)
+
+    def _raised(self, name: str, until: int, _: FromDaemon) -> bool:
+        return self.granted[name] > until
+
+    def play(self, name: str, samples: Float32Array, rate: int, *others: "Raw", block: int = BLOCK) -> None:
+        """Send a recording at its own pace, and close; take what comes meanwhile, while others ping but do not read."""
+        began = time.monotonic()
+        for at in range(0, samples.shape[1], block):
+            while (left := began + at / rate - time.monotonic()) > 0:
+                self.take(left)
+            self.mixture(name, at, samples[:, at : at + block], source_ns=at)
+            for client in others if at // block % _PING_BLOCKS == 0 else ():
+                client.ping()
+        self.closing(name)
+
+    # --- subscriptions -----------------------------------------------------------------------------------------
 
     def listen(
         self,
@@ -179,89 +158,13 @@ class Raw:
         """Let blocks below a sequence come."""
         self.post(Credit(subscription, until))
 
-    def mixture(self, stream: str, position: int, samples: Float32Array, source_ns: int | None = None) -> None:
-        """Send a block in float32."""
-        self.post(Mixture(stream, position, source_ns), encode_pcm(samples, "f32le"))
-
-    def feed(self, stream: str, samples: Float32Array, start: int = 0, block: int = BLOCK) -> None:
-        """Send a recording in blocks, from position `start` on."""
-        for at in range(0, samples.shape[1], block):
-            self.mixture(stream, start + at, samples[:, at : at + block])
-
-    def pour(self, name: str, samples: Float32Array, start: int = 0, block: int = BLOCK) -> None:
-        """Send a recording into a free stream from position `start` on, as it is granted, and close the stream."""
-        for at in range(start, samples.shape[1], block):
-            part = samples[:, at : at + block]
-            while (until := self.granted[name]) < at + part.shape[1]:
-                self.until(lambda message, until=until: self.granted[name] > until)
-            self.mixture(name, at, part)
-        self.closing(name)
-
-    def play(self, opened: Opened, samples: Float32Array, rate: int, *others: "Raw", block: int = BLOCK) -> None:
-        """Send a recording at its own pace; take what comes meanwhile, and let others ping but not read."""
-        began = time.monotonic()
-        for at in range(0, samples.shape[1], block):
-            while (left := began + at / rate - time.monotonic()) > 0:
-                self.take(left)
-            self.mixture(opened.stream, at, samples[:, at : at + block], source_ns=at)
-            for client in others if at // block % 40 == 0 else ():
-                client.ping()
-
-    def closing(self, stream: str) -> int:
-        """Ask for a stream's end, and do not wait for it; the request's number."""
-        number = self.number()
-        self.post(Close(number, stream))
-        return number
-
-    def ping(self) -> None:
-        """Give a sign of life."""
-        self.post(Ping(0))
-
-    def bye(self) -> None:
-        """Leave politely."""
-        self.post(Bye())
-
-    # --- hearing things ----------------------------------------------------------------------------------------
-
-    def hear(self, timeout: float = PATIENCE) -> FromDaemon | None:
-        """The next message on the socket for requests; None where none comes in time."""
-        return self._request(timeout)[0]
-
-    def until(self, wanted: Callable[[Any], bool], timeout: float = PATIENCE) -> Any:
-        """The first message that is wanted; what came before it is in `passed`."""
-        deadline = time.monotonic() + timeout
-        while True:
-            message = self.hear(deadline - time.monotonic())
-            assert message is not None, f"waited {timeout:g} s in vain; what came before: {self.passed[-8:]}"
-            if isinstance(message, Grant):
-                assert message.until >= self.granted.get(message.stream, 0), "a grant went down"
-                self.granted[message.stream] = message.until
-            if wanted(message):
-                return message
-            self.passed.append(message)
-
-    def fault(self, code: str, timeout: float = PATIENCE) -> Fault:
-        """The next fault, which must have this code."""
-        fault: Fault = self.until(lambda message: isinstance(message, Fault), timeout)
-        assert fault.code == code, fault
-        return fault
-
-    def state(self) -> dict[str, Any]:
-        """The daemon's status; all that was said before has been dealt with then."""
-        reply = self.ask(Status)
-        assert isinstance(reply, State), reply
-        return reply.state
-
-    def stream(self, name: str) -> dict[str, Any] | None:
-        """A stream in the daemon's status."""
-        return next((s for s in self.state()["streams"] if s["stream"] == name), None)
-
     def take(self, timeout: float = PATIENCE) -> Stem | None:
         """The next stem block or end, of whatever subscription; None where none comes in time."""
-        message, pcm = self._stem(timeout)
-        if message is not None:
-            assert isinstance(message, Stem), message
-            self.heard.setdefault(message.subscription, Heard()).take(message, pcm)
+        message, pcm = receive(self.stems, timeout)
+        if message is None:
+            return None
+        assert isinstance(message, Stem), message
+        self.heard.setdefault(message.subscription, Heard()).take(message, pcm)
         return message
 
     def take_until_end(self, *subscriptions: int, timeout: float = PATIENCE) -> list[Heard]:
@@ -282,25 +185,7 @@ class Raw:
             self.ping()
             if time.monotonic() >= deadline:
                 got = {number: len(heard.headers) for number, heard in self.heard.items()}
-                raise AssertionError(f"waited {timeout:g} s in vain; blocks so far: {got}; faults: {self._faults()}")
-
-    def _faults(self) -> list[FromDaemon]:
-        while (message := self.hear(0)) is not None:
-            self.passed.append(message)
-        return [message for message in self.passed if isinstance(message, Fault)]
-
-    def _request(self, timeout: float) -> tuple[Any, bytes]:
-        return _receive(self.requests, timeout)
-
-    def _stem(self, timeout: float) -> tuple[Any, bytes]:
-        return _receive(self.stems, timeout)
-
-
-def _receive(socket: "zmq.Socket[bytes]", timeout: float) -> tuple[Any, bytes]:
-    if not socket.poll(max(0, round(timeout * 1_000))):
-        return None, b""
-    message, pcm = from_daemon(socket.recv_multipart())
-    return message, bytes(pcm)
+                raise AssertionError(f"waited {timeout:g} s in vain; blocks so far: {got}; faults: {self.faults()}")
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def joined(heard: Iterable[StemBlock]) -> Any:
 
 
 def headers_are_in_order(heard: Sequence[StemBlock], length: int, first: int = 0) -> None:
-    """The law of headers: nothing is missing, nothing comes twice, and each position is the one before plus its frames."""
+    """The law of headers: nothing is missing, nothing comes twice, each position is the last plus its frames."""
     at = first
     for sequence, block in enumerate(heard):
         header = block.header

@@ -110,9 +110,9 @@ async def test_each_answer_names_a_ramp_of_ten_milliseconds_at_a_block_that_has_
 
 
 async def test_anybody_may_set_gains_and_who_does_hears_the_same(daemon: Daemon, client: Client, name: str) -> None:
-    async with Client(daemon.address) as other:
-        async with client.open(name, rate=RATE, block=SIZE, timing="free", plan=WIRE_PLAN):
-            answer = await other.set_gain(name, vocals=0.5)
-            assert (answer.position, answer.gains) == (0, {"vocals": 0.5, "rest": 1.0})
-            [state] = [s for s in (await client.status())["streams"] if s["stream"] == name]
-            assert state["gains"] == {"vocals": 0.5, "rest": 1.0}
+    desk = client.open(name, rate=RATE, block=SIZE, timing="free", plan=WIRE_PLAN)
+    async with Client(daemon.address) as other, desk:
+        answer = await other.set_gain(name, vocals=0.5)
+        assert (answer.position, answer.gains) == (0, {"vocals": 0.5, "rest": 1.0})
+        [state] = [s for s in (await client.status())["streams"] if s["stream"] == name]
+        assert state["gains"] == {"vocals": 0.5, "rest": 1.0}

@@ -1,4 +1,4 @@
-"""A daemon that is told to stop: what is inside still leaves, everybody hears of the end, and nothing is left behind."""
+"""A daemon that is told to stop: what is inside still leaves, everybody hears of the end, nothing is left behind."""
 
 import signal
 import time
@@ -87,10 +87,11 @@ def test_what_cannot_leave_in_time_is_cut_and_said_to_be(mixture: Any) -> None:
         began = time.monotonic()
         daemon.signal()
         raw.take_until_end(held, beside, late)
-        for number, name in ((beside, "file"), (held, "file"), (late, "desk")):
+        for number in (held, beside, late):
             end = raw.heard[number].end
             assert end is not None
             assert end.flags == ("end", "cut")
+        for name in ("file", "desk"):
             message = closed(raw, name)
             assert (message.cut, message.request) == (True, None)
             assert message.position < LENGTH
@@ -138,6 +139,7 @@ def test_nothing_new_is_taken_while_it_stops_and_questions_are_answered(mixture:
         held = raw.listen("file", "mix", credit=1)
         raw.feed("file", mixture)
         raw.take_blocks(held, 1)
+        raw.state()
         daemon.signal()
         daemon.wait_until_stopping()
         assert raw.open("more").code == "stream-closed"

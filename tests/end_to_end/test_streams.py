@@ -8,7 +8,7 @@ import pytest
 
 from stemd.audio import Float32Array, Format, dequantise, quantise
 from stemd.dsp.mixing import residual
-from stemd_client import Client
+from stemd_client import Client, StemBlock
 from tests.end_to_end.process import Daemon
 from tests.end_to_end.reference import WIRE_PLAN, offline, recording
 from tests.end_to_end.streaming import Wanted, headers_are_in_order, joined, separated
@@ -105,7 +105,7 @@ async def test_what_saturates_in_integers_is_clipped_and_counted(client: Client,
 
 async def listened_and_counted(
     client: Client, name: str, mixture: Float32Array, states: list[dict[str, object]]
-) -> dict[Wanted, list]:
+) -> dict[Wanted, list[StemBlock]]:
     """As `separated`, and the stream's status seen just before its end."""
 
     async def watch() -> None:

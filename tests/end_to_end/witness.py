@@ -19,8 +19,8 @@ T = TypeVar("T")
 
 RATE: Final = 48_000
 BLOCK: Final = 1_024
-STEP: Final = 24 * BLOCK  # a hop and a little
-STEPS: Final = 12  # of a recording; then the stream is closed, and another opened
+STEP: Final = 12 * BLOCK  # half a hop
+STEPS: Final = 24  # of a recording; then the stream is closed, and another opened
 PATIENCE: Final = 20.0
 
 STEMS: Final = ("vocals", "instrumental", "mix")
@@ -70,7 +70,7 @@ class Witness:
         self.compare()
 
     def feed(self) -> None:
-        """Send another hop; where the recording ends, see the stream to its end and begin anew."""
+        """Send some more; where the recording ends, see the stream to its end and begin anew."""
         if self._stream.position == STEP * STEPS:
             self.finish()
             self._begin()

@@ -33,6 +33,8 @@ class Intake:
     def check(self, block: Mixture, pcm: memoryview) -> tuple[int, Float32Array] | None:
         """The frames missing before the block, and its samples; None where it comes too late to be used.
 
+        A block of no frames says that all before it is a gap, so that a stream can end in one.
+
         Raises:
             BlockError: the block is refused; its frames become a gap when the next one comes.
         """
@@ -49,10 +51,10 @@ class Intake:
         except ValueError as exc:
             raise BlockError(f"stream {opened.stream!r}: block at {block.position}: {exc}") from exc
         frames = samples.shape[1]
-        if not 0 < frames <= opened.block:
+        if frames > opened.block:
             raise BlockError(
-                f"stream {opened.stream!r}: block at {block.position} has {frames} frames, not 1 to {opened.block} "
-                "(the size named in open)"
+                f"stream {opened.stream!r}: block at {block.position} has {frames} frames, more than the "
+                f"{opened.block} named in open"
             )
         if not np.isfinite(samples).all():
             raise BlockError(

@@ -98,6 +98,17 @@ class Listeners:
                 self.forget(subscription, stream)
                 self.drop(subscription, self._stalled(subscription))
 
+    @property
+    def owed(self) -> list[Subscription]:
+        """Those whose stream has ended, but who have not been sent all of it."""
+        return [s for s in self._all.values() if s.ended and not s.done]
+
+    def cut(self) -> None:
+        """Tell those who are owed something that it will not come."""
+        for subscription in self.owed:
+            subscription.cut()
+        self.settle()
+
     def settle(self) -> None:
         """Forget those whose end was sent."""
         for subscription in list(self._all.values()):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -40,14 +40,14 @@ class Server:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._sessions = Sessions()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._watcher: asyncio.Task[None] | None = None
         self._ports: list[Port] = []
         self._began = time.monotonic()
         self._handlers: dict[type, Callable[[Session, Any, memoryview], None]] = {
             wire.Mixture: lambda session, m, pcm: self._streams.owned(session, m.stream).take(m, pcm),
             wire.Credit: self._credit,
             wire.Ping: self._ping,
-            wire.Open: lambda session, m, _: self._start(self._streams.begin(session, m)),
+            wire.Open: lambda session, m, _: self._streams.begin(session, m),
             wire.Close: lambda session, m, _: self._streams.close(session, m),
             wire.Subscribe: self._subscribe,
             wire.Unsubscribe: self._unsubscribe,
@@ -77,7 +77,7 @@ class Server:
         except BaseException:
             await self._release()
             raise
-        self._start(self._watch())
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
         return self
 
     async def __aexit__(
@@ -112,18 +112,12 @@ class Server:
                 await self._library.timings(model, plan.segment, lane)
 
     async def _release(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._watcher:
+            self._watcher.cancel()
         for port in self._ports:
             port.close()
         await asyncio.to_thread(self._pool.close)
         await asyncio.to_thread(self._context.term)
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _watch(self) -> None:
         while True:

@@ -133,7 +133,8 @@ class Stream:
             frames = min(missing, self.promise.request.block)
             self._feed(np.zeros((samples.shape[0], frames), np.float32), None, now)
             missing -= frames
-        self._feed(samples, block.source_ns, now)
+        if samples.shape[1]:
+            self._feed(samples, block.source_ns, now)
         self.pump()
 
     def close(self) -> None:

@@ -20,6 +20,9 @@ from stemd.service.subscription import Subscription
 
 log: Final = logging.getLogger("stemd")
 
+_STOPPING: Final = "the daemon is stopping and takes no new streams"
+_DRAIN_STEP: Final = 0.01  # seconds between two looks at what is still inside
+
 
 class Streams:
     """Streams by name; each tells this what happens to it (see `stemd.service.stream.Events`)."""
@@ -38,11 +41,9 @@ class Streams:
         self._config, self._pool, self._library = config, pool, library
         self._sessions, self._listeners, self._courier = sessions, listeners, courier
         self._demands: dict[str, Demand] = {}
-        self._opening: set[str] = set()
-        self._closers: dict[str, int] = {}  # the request that asked a stream to close
+        self._opening: dict[str, asyncio.Task[None]] = {}
+        self._closers: dict[str, list[int | None]] = {}  # the requests that asked a stream to close
         self._orphans: dict[str, int] = {}  # since when a realtime stream has no owner, in ns
-        self._none_left = asyncio.Event()
-        self._none_left.set()
 
     @property
     def load(self) -> float:
@@ -70,26 +71,23 @@ class Streams:
             raise UnknownStreamError(f"stream {name!r} belongs to another client")
         return stream
 
-    async def begin(self, session: Session, request: wire.Open) -> None:
-        """Open a stream and say so; loading a model may take a while."""
-        try:
-            self._reserve(request.stream)
-        except StemdError as error:
-            self._courier.refuse(session.peer, error, request=request.request, stream=request.stream)
-            return
-        try:
-            stream = await self._promised(session, request)
-        except StemdError as error:
-            self._courier.refuse(session.peer, error, request=request.request, stream=request.stream)
-        except Exception:
-            log.exception("stream %s could not be opened", request.stream)
-            failure = StemdError(f"the daemon failed to open stream {request.stream!r}; see its log")
-            self._courier.refuse(session.peer, failure, request=request.request, stream=request.stream)
-        else:
-            self._courier.reply(session, _opened(request.request, stream))
-            self._listeners.join(stream)
-        finally:
-            self._opening.discard(request.stream)
+    def begin(self, session: Session, request: wire.Open) -> None:
+        """Open a stream and say so, later: a model may have to be loaded.
+
+        Raises:
+            StreamExistsError: a stream of this name is open, or being opened.
+            Overloaded: there are too many.
+            StreamClosed: the daemon is stopping.
+        """
+        name = request.stream
+        if self.stopping:
+            raise StreamClosed(_STOPPING)
+        if name in self.open or name in self._opening:
+            raise StreamExistsError(f"stream {name!r} is open already; choose another name")
+        count = len(self.open) + len(self._opening)
+        if count >= self._config.server.max_streams:
+            raise Overloaded(f"{count} streams are open, the most that server.max_streams allows")
+        self._opening[name] = asyncio.get_running_loop().create_task(self._finish_opening(session, request))
 
     def close(self, session: Session, request: wire.Close) -> None:
         """End a stream once what is inside has left.
@@ -98,7 +96,7 @@ class Streams:
             UnknownStreamError: none of this name is open, or it is another client's.
         """
         stream = self.owned(session, request.stream)
-        self._closers[request.stream] = request.request
+        self._closers.setdefault(request.stream, []).append(request.request)
         stream.close()
 
     def leave(self, session: Session, *, at_once: bool) -> None:
@@ -120,13 +118,19 @@ class Streams:
     async def drain(self) -> None:
         """Take nothing new, let work go on for `drain_timeout`, then end every stream and say so."""
         self.stopping = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._config.server.drain_timeout
+        openings = list(self._opening.values())
+        for opening in openings:
+            opening.cancel()
+        await asyncio.gather(*openings, return_exceptions=True)
         for stream in list(self.open.values()):
             stream.close()
-        try:
-            await asyncio.wait_for(self._none_left.wait(), self._config.server.drain_timeout)
-        except TimeoutError:
-            for stream in list(self.open.values()):
-                stream.cut()
+        while (self.open or self._listeners.owed) and loop.time() < deadline:  # noqa: ASYNC110 - once in a life
+            await asyncio.sleep(_DRAIN_STEP)
+        for stream in list(self.open.values()):
+            stream.cut()
+        self._listeners.cut()
 
     def granted(self, stream: Stream, until: int) -> None:
         """See Events."""
@@ -148,24 +152,31 @@ class Streams:
         self._demands.pop(name, None)
         self._orphans.pop(name, None)
         self._listeners.settle()
-        closed = wire.Closed(self._closers.pop(name, None), name, stream.given, cut)
-        self._courier.tell(stream.session, closed)
-        if not self.open:
-            self._none_left.set()
+        for closer in self._closers.pop(name, [None]):
+            self._courier.tell(stream.session, wire.Closed(closer, name, stream.given, cut))
 
     def state(self) -> list[dict[str, Any]]:
         """For `status`."""
         return [stream.state() for stream in self.open.values()]
 
-    def _reserve(self, name: str) -> None:
-        if self.stopping:
-            raise StreamClosed("the daemon is stopping and takes no new streams")
-        if name in self.open or name in self._opening:
-            raise StreamExistsError(f"stream {name!r} is open already; choose another name")
-        count = len(self.open) + len(self._opening)
-        if count >= self._config.server.max_streams:
-            raise Overloaded(f"{count} streams are open, the most that server.max_streams allows")
-        self._opening.add(name)
+    async def _finish_opening(self, session: Session, request: wire.Open) -> None:
+        refusal: StemdError | None = None
+        try:
+            stream = await self._promised(session, request)
+        except StemdError as error:
+            refusal = error
+        except asyncio.CancelledError:
+            refusal = StreamClosed(_STOPPING)
+        except Exception:
+            log.exception("stream %s could not be opened", request.stream)
+            refusal = StemdError(f"the daemon failed to open stream {request.stream!r}; see its log")
+        finally:
+            del self._opening[request.stream]
+        if refusal:
+            self._courier.refuse(session.peer, refusal, request=request.request, stream=request.stream)
+        else:
+            self._courier.reply(session, _opened(request.request, stream))
+            self._listeners.join(stream)
 
     async def _promised(self, session: Session, request: wire.Open) -> Stream:
         agreed, demand = await promise(request, self._config, self._library, self._demands)
@@ -175,7 +186,6 @@ class Streams:
         if demand:
             self._demands[request.stream] = demand
         self.open[request.stream] = stream
-        self._none_left.clear()
         return stream
 
 

@@ -74,6 +74,15 @@ class Subscription:
         self.ended, self._end = True, header
         self.flush(now_ns)
 
+    def cut(self) -> None:
+        """Nobody will wait any longer: what was not taken is lost, and the end goes out now."""
+        if self._end:
+            header = self._end
+            if len(self._box):
+                header = replace(header, position=self._box.peek().header.position, flags=("end", "cut"))
+            self._end = None
+            self._deliver(Parcel(header, b""))
+
     def credit(self, until: int, now_ns: int) -> None:
         """Blocks with a sequence below `until` may go."""
         self._until = max(self._until, until)

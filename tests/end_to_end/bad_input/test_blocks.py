@@ -102,10 +102,10 @@ def test_a_block_with_nan_or_infinity_becomes_a_gap(desk: Desk, mixture: Float32
         (bytes(BLOCK * 8 - 1), "8191 bytes are not a whole number of 8-byte frames"),
         (bytes(BLOCK * 8 - 4), "not a whole number"),
         (b"\0", "not a whole number"),
-        (bytes((BLOCK + 1) * 8), f"has {BLOCK + 1} frames, not 1 to {BLOCK}"),
+        (bytes((BLOCK + 1) * 8), f"has {BLOCK + 1} frames"),
         (bytes(MAX_BLOCK * 8), f"has {MAX_BLOCK} frames"),
         (bytes((MAX_BLOCK + 1) * 8), f"has {MAX_BLOCK + 1} frames"),
-        (bytes(15 * 2**20), "frames, not 1 to"),
+        (bytes(15 * 2**20), f"has {15 * 2**17} frames"),
     ],
 )
 def test_a_block_of_the_wrong_size_becomes_a_gap(desk: Desk, mixture: Float32Array, pcm: bytes, text: str) -> None:

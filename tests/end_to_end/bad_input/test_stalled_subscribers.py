@@ -42,7 +42,7 @@ def test_in_a_free_stream_it_is_dropped_after_the_time_out_and_the_stream_goes_o
     raw: Raw, connect: Callable[[], Raw], name: str, mixture: Any
 ) -> None:
     sleeper = connect()
-    opened = raw.opened(name)
+    raw.opened(name)
     fast, slow = raw.listen(name, "mix"), sleeper.listen(name, "mix", credit=2)
     raw.pour(name, mixture)  # waits for grants, which come only once the sleeper is dropped
     [heard] = raw.take_until_end(fast)
@@ -86,10 +86,9 @@ def test_in_a_realtime_stream_it_is_dropped_once_its_backlog_is_full(
     raw: Raw, connect: Callable[[], Raw], name: str, mixture: Any
 ) -> None:
     sleeper = connect()
-    opened = raw.opened(name, timing="realtime")
+    raw.opened(name, timing="realtime")
     fast, slow = raw.listen(name, "mix"), sleeper.listen(name, "mix", credit=2)
-    raw.play(opened, mixture, RATE, sleeper)
-    raw.closing(name)
+    raw.play(name, mixture, RATE, sleeper)
     dropped(sleeper, slow, name, f"{BACKLOG_SECONDS:g} s behind")
     [heard] = raw.take_until_end(fast)
     assert [header.position for header in heard.headers] == list(range(0, BLOCKS * BLOCK, BLOCK))

@@ -112,8 +112,7 @@ def test_slow_subscribers_of_a_realtime_stream_delay_nobody(
     fast = raw.listen(name, "mix")
     vocals = reader.listen(name, "vocals")
     live, lossless = (sleeper.listen(name, "mix", credit=3, delivery=delivery) for delivery in ("live", "lossless"))
-    raw.play(opened, mixture, RATE, reader, sleeper)
-    raw.closing(name)
+    raw.play(name, mixture, RATE, reader, sleeper)
     whole(raw.take_until_end(fast)[0], mixture)
     whole_but_degraded(reader.take_until_end(vocals)[0])
     for header, received in zip(raw.heard[fast].headers, raw.heard[fast].times, strict=True):
@@ -135,45 +134,39 @@ def whole_but_degraded(heard: Heard) -> None:
 
 # The real thing: ten seconds.
 
+SLEEP_SECONDS = 10
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("timing", ["free", "realtime"])
-def test_a_subscriber_that_sleeps_for_ten_seconds(
-    raw: Raw, connect: Callable[[], Raw], name: str, timing: str
-) -> None:
-    """Live: the newest blocks, in their place. Lossless: in a free stream nothing is lost."""
+def test_asleep_for_ten_seconds_beside_a_realtime_stream(raw: Raw, connect: Callable[[], Raw], name: str) -> None:
+    song = recording(SLEEP_SECONDS * RATE // BLOCK * BLOCK, RATE, seed=12)
     sleeper = connect()
-    opened = raw.opened(name, timing=timing)
-    fast = raw.listen(name, "mix")
-    live = sleeper.listen(name, "mix", credit=16, delivery="live")
-    lossless = sleeper.listen(name, "mix", credit=16) if timing == "free" else None
-    song = recording(10 * RATE // BLOCK * BLOCK, RATE, seed=12)
-    if timing == "realtime":
-        raw.play(opened, song, RATE, sleeper)
-        raw.closing(name)
-    else:
-        assert opened.until
-        raw.feed(name, song[:, : opened.until // BLOCK * BLOCK])
-        began = time.monotonic()
-        while time.monotonic() - began < 10:
-            raw.take(timeout=0.5)
-            for client in (raw, sleeper):
-                client.ping()
-        assert len(raw.heard[fast].headers) <= 17
-    wake(sleeper, live, lossless)
-    if timing == "free":
-        raw.pour(name, song, start=opened.until // BLOCK * BLOCK)
+    raw.opened(name, timing="realtime")
+    fast, live = raw.listen(name, "mix"), sleeper.listen(name, "mix", credit=16, delivery="live")
+    raw.play(name, song, RATE, sleeper)
     whole(raw.take_until_end(fast)[0], song)
-    sleeper.take_until_end(*(number for number in (live, lossless) if number))
-    in_place(sleeper.heard[live], song)
-    if lossless:
-        whole(sleeper.heard[lossless], song)
-    else:
-        assert sleeper.heard[live].headers[-1].dropped > 300
-        assert sleeper.heard[live].headers[-1].position == song.shape[1] - BLOCK
+    sleeper.credit(live, 10_000)
+    [heard] = sleeper.take_until_end(live)
+    in_place(heard, song)
+    assert heard.headers[-1].position == song.shape[1] - BLOCK
+    assert heard.headers[-1].dropped == song.shape[1] // BLOCK - 16 - LIVE_BACKLOG
 
 
-def wake(sleeper: Raw, *subscriptions: int | None) -> None:
-    for number in subscriptions:
-        if number:
-            sleeper.credit(number, 10_000)
+@pytest.mark.slow
+def test_asleep_for_ten_seconds_beside_a_free_stream(raw: Raw, connect: Callable[[], Raw], name: str) -> None:
+    song = recording(SLEEP_SECONDS * RATE // BLOCK * BLOCK, RATE, seed=12)
+    sleeper = connect()
+    until = (raw.opened(name).until or 0) // BLOCK * BLOCK
+    fast = raw.listen(name, "mix")
+    lossless = sleeper.listen(name, "mix", credit=16)
+    raw.feed(name, song[:, :until])
+    began = time.monotonic()
+    while time.monotonic() - began < SLEEP_SECONDS:
+        raw.take(timeout=0.5)
+        raw.ping()
+        sleeper.ping()
+    assert len(raw.heard[fast].headers) <= 17
+    sleeper.credit(lossless, 10_000)
+    raw.pour(name, song, start=until)
+    whole(raw.take_until_end(fast)[0], song)
+    whole(sleeper.take_until_end(lossless)[0], song)
