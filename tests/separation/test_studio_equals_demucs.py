@@ -27,7 +27,7 @@ class SmearNetwork(torch.nn.Module):
         while int(self.samplerate * self.segment) < segment:
             self.segment = float(np.nextafter(self.segment, np.inf))
 
-    def valid_length(self, length: int) -> int:  # noqa: ARG002 - demucs' signature
+    def valid_length(self, length: int) -> int:
         return self.frames
 
     def forward(self, mix: torch.Tensor) -> torch.Tensor:

@@ -42,3 +42,8 @@ class Library:
             if key not in self._timings:
                 self._timings[key] = await asyncio.to_thread(self._pool.measure, model, segment, lane)
             return self._timings[key]
+
+    def forget(self, model: Model, segment: int) -> None:
+        """Measure a segment anew when it is asked for again."""
+        for lane in Lane:
+            self._timings.pop((model.manifest.name, segment, lane), None)

@@ -38,21 +38,38 @@ async def promise(
     plan = resolve(request.plan, config, model)
     stems = _stems(request, model)
     frames = latency(plan, model.manifest.sample_rate, request.rate) + request.block
-    hop = plan.hop / model.manifest.sample_rate
     if request.timing == "free":
         await library.timings(model, plan.segment, Lane.FREE)
         return Promise(request, model, plan, stems, frames), None
+    try:
+        demand = await _admit(model, plan, stems, config, library, demands)
+    except Overloaded:
+        # What was measured may have been measured in a bad moment.
+        library.forget(model, plan.segment)
+        demand = await _admit(model, plan, stems, config, library, demands)
+    frames += math.ceil((demand.budget + config.realtime.margin) * request.rate)
+    return Promise(request, model, plan, stems, frames), demand
+
+
+async def _admit(
+    model: Model,
+    plan: WindowPlan,
+    stems: Sequence[str],
+    config: Config,
+    library: Library,
+    demands: Mapping[str, Demand],
+) -> Demand:
+    """The smallest demand that keeps every promise; measured in the free lane first, to spare the other streams."""
+    hop = plan.hop / model.manifest.sample_rate
     rough = _compute(await library.timings(model, plan.segment, Lane.FREE), model, stems)
-    shortest = min((d.hop for d in demands.values()), default=hop)
-    if rough > min(shortest, hop):
+    shortest = min([hop, *(d.hop for d in demands.values())])
+    if rough > shortest:
         raise Overloaded(
-            f"a segment takes {rough:.2f} s here, longer than a hop of {min(shortest, hop):.2f} s: use a longer hop, "
+            f"a segment takes {rough:.2f} s here, longer than a hop of {shortest:.2f} s: use a longer hop, "
             "fewer stems or timing 'free'"
         )
     compute = _compute(await library.timings(model, plan.segment, Lane.REALTIME), model, stems)
-    budget = admission.budget(compute, hop, list(demands.values()), config.realtime.ahead)
-    frames += math.ceil((budget + config.realtime.margin) * request.rate)
-    return Promise(request, model, plan, stems, frames), Demand(compute, hop, budget)
+    return Demand(compute, hop, admission.budget(compute, hop, list(demands.values()), config.realtime.ahead))
 
 
 def resolve(wanted: Plan | str | None, config: Config, model: Model) -> WindowPlan:
