@@ -27,7 +27,7 @@ MILLISECOND = 1_000_000
 LOOSE = 2_000 * MILLISECOND  # how late a block may be on a machine that does other things too
 
 
-@dataclass
+@dataclass(repr=False)  # else asyncio would print all of it while it ends
 class Concert:
     """What came of a recording that was sent at its own pace."""
 

@@ -5,6 +5,7 @@ The daemon is a real process and the way to it is ZeroMQ, so what is heard and m
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,7 @@ FILES: Final = {
 
 def run(options: argparse.Namespace) -> int:
     """Play the song, or a file, and leave stems, picture and figures; files of an earlier demo are overwritten."""
-    console = Console(soft_wrap=False)
+    console = Console(width=None if sys.stdout.isatty() else 120)
     out = Path(options.out)
     if options.file is None:
         console.print("Making a song", highlight=False)
@@ -56,7 +57,7 @@ def demonstrate(piece: Piece, out: Path, console: Console) -> Figures:
     _write(stems, piece, files, console)
     figures = measure(show, stems)
     console.print()
-    console.print(table(figures, files), highlight=False, markup=False)
+    console.print(table(figures, files), highlight=False)
     return figures
 
 

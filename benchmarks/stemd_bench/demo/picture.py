@@ -43,7 +43,9 @@ def draw(stems: Mapping[str, Float32Array], rate: int, path: Path, title: str) -
     axes[-1].set_xlabel("time (s)")
     figure.supylabel("frequency (Hz)", fontsize=10)
     figure.suptitle(title, fontsize=12)
-    figure.colorbar(image, ax=list(axes), label="dB below the loudest point of the mixture", pad=0.01, aspect=40)
+    figure.colorbar(
+        image, ax=list(axes), label="level (dB; 0 is the loudest point of the mixture)", pad=0.01, aspect=40
+    )
     figure.savefig(path)
 
 

@@ -109,7 +109,7 @@ def _rows(figures: Figures) -> dict[str, str]:
         "load": f"{f.load:.1%} of real time (at most {f.peak_load:.1%})",
         "degraded blocks": f"{f.degraded} of {f.blocks}",
         "SDR of vocals": _score(f),
-        "sum": "vocals + instrumental = mixture in every sample, to float32's last bit; "
+        "sum": "vocals + instrumental = mixture in every sample, but for float32's rounding; "
         "the mixture came back bit for bit",
     }
 

@@ -12,7 +12,7 @@ import msgspec
 
 from stemd.errors import StemdError
 from stemd_bench.overhead.copying import config, write_model
-from stemd_bench.overhead.load import Task
+from stemd_bench.overhead.task import Task
 from stemd_bench.overhead.verdicts import conclude
 from stemd_bench.process import Daemon
 from stemd_bench.results import Conclusion, Variant

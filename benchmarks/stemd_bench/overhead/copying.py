@@ -7,10 +7,8 @@ from typing import Final
 import onnx
 from onnx import TensorProto, helper
 
-from stemd_bench.overhead.plan import MODEL_RATE, PLAN
+from stemd_bench.overhead.plan import MODEL_RATE, NAME, PLAN, STEM
 
-NAME: Final = "copy"
-STEM: Final = "copy"
 _FILE: Final = "copy.onnx"
 _MANIFEST: Final = """\
 name = "{name}"

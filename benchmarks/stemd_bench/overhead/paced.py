@@ -13,8 +13,7 @@ import zmq
 
 from stemd.errors import StemdError
 from stemd.protocol import Close, Credit, to_frames
-from stemd_bench.overhead.copying import STEM
-from stemd_bench.overhead.plan import BLOCK_SECONDS, MODEL_RATE, PLAN
+from stemd_bench.overhead.plan import BLOCK_SECONDS, MODEL_RATE, PLAN, STEM
 from stemd_bench.overhead.wire import Wire, mixture_header
 
 WARM_UP: Final = 1.5  # seconds, in which time bases settle

@@ -10,8 +10,7 @@ import zmq
 
 from stemd.errors import ConnectionLostError
 from stemd.protocol import MAX_CREDIT
-from stemd_bench.overhead.copying import STEM
-from stemd_bench.overhead.plan import BLOCK_SECONDS, PLAN
+from stemd_bench.overhead.plan import BLOCK_SECONDS, PLAN, STEM
 from stemd_bench.overhead.wire import Wire, mixture_header
 
 _STREAM: Final = "pingpong"

@@ -1,9 +1,11 @@
-"""What a stream of `stemd bench overhead` looks like: blocks of 20 ms, a segment cut for each of them."""
+"""What is played in `stemd bench overhead`: streams with blocks of 20 ms, and a segment for each of them."""
 
 from typing import Final
 
 from stemd.protocol import Plan
 
+NAME: Final = "copy"
+STEM: Final = "copy"
 MODEL_RATE: Final = 44_100
 BLOCK_SECONDS: Final = 0.02
 HISTORY_HOPS: Final = 9

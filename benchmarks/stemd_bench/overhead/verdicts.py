@@ -46,9 +46,7 @@ def _streams(paced: Iterable[Variant], rate: int) -> Conclusion:
             break
         held = _count(variant)
     most = _count(tried[-1])
-    next_one = (
-        "none of them did not" if held == most else f"{next(_count(v) for v in tried if _count(v) > held)} do not"
-    )
+    beyond = "no more were tried" if held == most else f"{next(n for n in map(_count, tried) if n > held)} do not"
     met = held >= STREAMS_AIM if held >= STREAMS_AIM or most >= STREAMS_AIM else None
     return Conclusion(f"{STREAMS_AIM} streams in real time at {rate / 1000:g} kHz", f"{held} hold, {beyond}", met=met)
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from stemd.errors import StemdError
 from stemd.protocol import MAX_CREDIT, Stem, Subscribe, to_frames
+from stemd.schema import build
 from stemd.service.listeners import Listeners
 from stemd.service.port import Port
 from stemd.service.sessions import Session
@@ -44,7 +45,6 @@ class Tap:
 
     def _subscribe(self, topic: bytes) -> None:
         stream, _, stem = topic.decode("ascii", "replace").rstrip("/").partition("/")
-        request = Subscribe(0, stream, stem, "f32le", "live", MAX_CREDIT)
 
         def send(header: Stem, pcm: bytes) -> bool:
             if self.port:
@@ -54,7 +54,16 @@ class Tap:
                 asyncio.get_running_loop().call_soon(self._subscribe, topic)
             return True
 
+        wish = {
+            "request": 0,
+            "stream": stream,
+            "stem": stem,
+            "format": "f32le",
+            "delivery": "live",
+            "credit": MAX_CREDIT,
+        }
         try:
+            request = build(Subscribe, wish, "topic", strict=True)
             subscription = self._listeners.add(self._session, request, self._find(stream), send)
         except StemdError as error:
             log.warning("tap %s: %s", topic.decode("ascii", "replace"), error)
