@@ -13,7 +13,6 @@ from rich.console import Console
 from stemd.cli import main
 from stemd.dsp.plan import Span
 from stemd.dsp.segmenter import Segment
-from stemd.errors import ConfigError
 from stemd.separation.store import find
 from stemd_bench import suite as suites
 from stemd_bench.command import measure
@@ -35,7 +34,7 @@ class Counting:
 
     name = "counting"
     repeats = 3
-    method = ("It counts.",)
+    method: tuple[str, ...] = ("It counts.",)
     units: Mapping[str, str] = {"turn": "turns"}
     headings: Mapping[str, str] = {"turn": "turn", "absent": "absent"}
 
@@ -120,7 +119,7 @@ def test_the_copying_network_is_a_model_that_copies(tmp_path: Path) -> None:
     assert f"{tmp_path}" in config(tmp_path, 9)
 
 
-def variant(streams: int, rate: int = 44_100, **measures: float) -> Variant:
+def variant(streams: float, rate: float = 44_100, **measures: float) -> Variant:
     found = {"opened": streams, "added_p99": 2.0, "degraded": 0, "dropped": 0, "changed": 0, "lost": 0} | measures
     parameters: dict[str, str | int | float] = {"timing": "realtime", "rate": rate, "streams": streams}
     return Variant(f"{streams}", parameters, {name: Measure.of([v], "") for name, v in found.items()})

@@ -1,5 +1,10 @@
 """A daemon of one's own: started, told apart from one that fails, and never left behind."""
 
+import os
+import signal
+import time
+from typing import NoReturn
+
 import psutil
 import pytest
 
@@ -27,9 +32,14 @@ def test_a_daemon_that_cannot_start_says_why() -> None:
 
 def test_a_daemon_that_dies_is_what_is_told() -> None:
     with pytest.raises(StemdError, match="ended by itself with status -9"), Daemon() as daemon:
-        psutil.Process(daemon.pid).kill()
-        psutil.Process(daemon.pid).wait(5)
-        raise StemdError("the connection was lost")
+        kill(daemon)
+
+
+def kill(daemon: Daemon) -> NoReturn:
+    os.kill(daemon.pid, signal.SIGKILL)
+    while daemon.status is None:
+        time.sleep(0.01)
+    raise StemdError("the connection was lost")
 
 
 def test_an_error_inside_leaves_nothing_behind() -> None:

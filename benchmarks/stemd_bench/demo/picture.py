@@ -1,5 +1,6 @@
 """One picture of the stems: their spectrograms one above the other, on one time axis and one colour scale."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -42,11 +43,13 @@ def draw(stems: Mapping[str, Float32Array], rate: int, path: Path, title: str) -
         axis.set_title(name, loc="left", fontsize=11, fontweight="bold")
     axes[-1].set_xlabel("time (s)")
     figure.supylabel("frequency (Hz)", fontsize=10)
-    figure.suptitle(title, fontsize=12)
+    figure.suptitle(title, fontsize=12, parse_math=False)
     figure.colorbar(
         image, ax=list(axes), label="level (dB; 0 is the loudest point of the mixture)", pad=0.01, aspect=40
     )
-    figure.savefig(path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a title in a script that the font lacks
+        figure.savefig(path)
 
 
 def spectrogram(samples: Float32Array, rate: int) -> npt.NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from stemd.audio import Float32Array
 from stemd.errors import StemdError
@@ -92,9 +93,9 @@ def table(figures: Figures, files: dict[str, Path]) -> Table:
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column(overflow="fold")
     for name, words in _rows(figures).items():
-        rows.add_row(name, words)
-    rows.add_row("files", "\n".join(f"{path}" for path in files.values()))
-    rows.add_row("hear them", player(files["vocals"]))
+        rows.add_row(name, Text(words))
+    rows.add_row("files", Text("\n".join(f"{path}" for path in files.values())))
+    rows.add_row("hear them", Text(player(files["vocals"])))
     return rows
 
 
