@@ -28,7 +28,8 @@ class Intake:
         self.granted: int | None = None  # frames below this may come; None: the clock is the limit
         self.gaps = self.late = self.refused = 0
         self._opened, self._clock = opened, clock
-        self._began_ns: int | None = None
+        self._ahead = 0.0  # seconds that a realtime source was ahead of the clock when its last block came
+        self._last_ns = clock()
 
     def check(self, block: Mixture, pcm: memoryview) -> tuple[int, Float32Array] | None:
         """The frames missing before the block, and its samples; None where it comes too late to be used.
@@ -84,10 +85,11 @@ class Intake:
                 )
             return
         now = self._clock()
-        self._began_ns = self._began_ns or now
-        ahead = stop / opened.rate - (now - self._began_ns) / 1e9
+        # A pause earns nothing: else an hour of silence would be a licence to send an hour of sound at once.
+        ahead = max(0.0, self._ahead + (stop - self.expected) / opened.rate - (now - self._last_ns) / 1e9)
         if ahead > _MAX_AHEAD_SECONDS:
             raise BlockError(
                 f"stream {opened.stream!r} is sent {ahead:.1f} s ahead of real time; pace it, or open it with "
                 "timing 'free'"
             )
+        self._ahead, self._last_ns = ahead, now
