@@ -1,4 +1,4 @@
-"""A real daemon for each module of tests, and clients for it."""
+"""A real daemon, and clients for it."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -10,10 +10,24 @@ from tests.end_to_end.process import Daemon, running
 from tests.end_to_end.raw import Raw, connected
 
 
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Callable[[], Daemon]]:
+    """Gives one daemon to all, and another should that have died."""
+    with ExitStack() as stack:
+        daemons: list[Daemon] = []
+
+        def give() -> Daemon:
+            if not daemons or daemons[-1].process.poll() is not None:
+                daemons.append(stack.enter_context(running()))
+            return daemons[-1]
+
+        yield give
+
+
 @pytest.fixture(scope="module")
-def daemon() -> Iterator[Daemon]:
-    with running() as daemon:
-        yield daemon
+def daemon(shared: Callable[[], Daemon]) -> Daemon:
+    """The daemon of a module's tests; a module that wants another configuration has a fixture of its own."""
+    return shared()
 
 
 _numbers = itertools.count(1)

@@ -5,6 +5,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,12 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stemd.config import as_toml
+import msgspec
+
+from stemd.config import Config, as_toml
 from stemd.dsp.plan import WindowPlan
 from tests.end_to_end.reference import PLAN, THREADS
 
 READY_SECONDS = 30.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 20.0
 
 
 class Daemon:
@@ -83,9 +86,10 @@ class Daemon:
 
     def stop(self) -> None:
         """Stop it as a service manager does; the law is that this is clean, whatever happened before."""
-        if self.process.returncode is None:
+        if self.process.poll() is None:
             self.signal()
-            assert self.wait() == 0
+            self.wait()
+        assert self.process.returncode == 0, self.errors()
         assert "Traceback" not in self.errors(), self.errors()
         assert "ERROR" not in self.errors(), self.errors()
 
@@ -130,8 +134,6 @@ def refused(place: Path, address: str | None = None, arguments: tuple[str, ...] 
 
 def free_port() -> int:
     """A TCP port such that nobody listens there or at the next one."""
-    import socket  # noqa: PLC0415 - one function among those of processes
-
     for port in range(20_000 + os.getpid() % 10_000, 40_000, 2):
         with socket.socket() as one, socket.socket() as two:
             try:
@@ -144,10 +146,6 @@ def free_port() -> int:
 
 
 def _toml(config: Mapping[str, Any]) -> str:
-    import msgspec  # noqa: PLC0415 - for this alone
-
-    from stemd.config import Config  # noqa: PLC0415
-
     everyone: dict[str, Any] = {"plan": "short", "plans": {"short": _plan(PLAN)}, "engine": {"threads": THREADS}}
     return as_toml(msgspec.convert({**everyone, **config}, Config))
 

@@ -51,8 +51,7 @@ def closed(raw: Raw, stream: str) -> Closed:
     return message
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_is_inside_still_leaves(number: signal.Signals, mixture: Any) -> None:
+def test_what_is_inside_still_leaves(mixture: Any) -> None:
     with running(PATIENT) as daemon, connected(daemon.address) as raw:
         streams = {"file": "free", "desk": "realtime"}
         heard = {}
@@ -61,7 +60,7 @@ def test_what_is_inside_still_leaves(number: signal.Signals, mixture: Any) -> No
             heard[name] = (raw.listen(name, "vocals"), raw.listen(name, "mix", delivery="live"))
             raw.feed(name, mixture)
         raw.state()
-        daemon.signal(number)
+        daemon.signal()
         for name, (vocals, mix) in heard.items():
             raw.take_until_end(vocals, mix)
             ended(raw.heard[vocals], LENGTH)
@@ -168,12 +167,13 @@ def test_a_stream_that_is_being_opened_is_refused_not_forgotten() -> None:
         stopped(daemon, began)
 
 
-def test_an_idle_daemon_with_clients_stops_at_once() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_daemon_with_clients_stops_at_once(number: signal.Signals) -> None:
     with running() as daemon, connected(daemon.address) as raw:
         raw.listen("never", "vocals")
         raw.opened("empty")
         began = time.monotonic()
-        daemon.signal()
+        daemon.signal(number)
         assert closed(raw, "empty").position == 0
         stopped(daemon, began, within=3.0)
 

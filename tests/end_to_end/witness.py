@@ -21,7 +21,7 @@ RATE: Final = 48_000
 BLOCK: Final = 1_024
 STEP: Final = 12 * BLOCK  # half a hop
 STEPS: Final = 24  # of a recording; then the stream is closed, and another opened
-PATIENCE: Final = 10.0
+PATIENCE: Final = 20.0
 
 STEMS: Final = ("vocals", "instrumental", "mix")
 

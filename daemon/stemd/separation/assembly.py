@@ -71,7 +71,8 @@ class Track:
             self.next += 1
             if value is None:
                 start, stop = (resampled_length(p, *self._rates) for p in (due.position, due.position + due.frames))
-                self.degraded.append((start, stop))
+                reach = held_back(*self._rates)  # so far the resampler's kernel carries the silence
+                self.degraded.append((start - reach, stop + reach))
                 value = np.zeros((len(self.stems), CHANNELS, due.frames), np.float32)
             mapped = from_stereo(value, self._channels).reshape(-1, due.frames)
             self._final.append(self._join.push(due, mapped))

@@ -28,6 +28,8 @@ class Library:
         Raises:
             ModelLoadError: it is not there, damaged, or of a kind that cannot be run.
         """
+        if name in self.models:  # who asks for what is there does not wait for what is not
+            return self.models[name]
         async with self._busy:
             if name not in self.models:
                 model = await asyncio.to_thread(find, name, self._folders)
@@ -38,6 +40,8 @@ class Library:
     async def timings(self, model: Model, segment: int, lane: Lane) -> Sequence[Timing]:
         """What a segment costs in a lane, one Timing for each specialist; the networks are warm afterwards."""
         key = (model.manifest.name, segment, lane)
+        if key in self._timings:
+            return self._timings[key]
         async with self._busy:
             if key not in self._timings:
                 self._timings[key] = await asyncio.to_thread(self._pool.measure, model, segment, lane)

@@ -42,7 +42,7 @@ class Streams:
         self._sessions, self._listeners, self._courier = sessions, listeners, courier
         self._demands: dict[str, Demand] = {}
         self._opening: dict[str, asyncio.Task[None]] = {}
-        self._closers: dict[str, list[int | None]] = {}  # the requests that asked a stream to close
+        self._closers: dict[str, int] = {}  # the request that asked a stream to close
         self._orphans: dict[str, int] = {}  # since when a realtime stream has no owner, in ns
 
     @property
@@ -94,9 +94,12 @@ class Streams:
 
         Raises:
             UnknownStreamError: none of this name is open, or it is another client's.
+            StreamClosed: it is closing already.
         """
         stream = self.owned(session, request.stream)
-        self._closers.setdefault(request.stream, []).append(request.request)
+        if stream.closing:
+            raise StreamClosed(f"stream {request.stream!r} is closing already")
+        self._closers[request.stream] = request.request
         stream.close()
 
     def leave(self, session: Session, *, at_once: bool) -> None:
@@ -152,8 +155,8 @@ class Streams:
         self._demands.pop(name, None)
         self._orphans.pop(name, None)
         self._listeners.settle()
-        for closer in self._closers.pop(name, [None]):
-            self._courier.tell(stream.session, wire.Closed(closer, name, stream.given, cut))
+        closed = wire.Closed(self._closers.pop(name, None), name, stream.given, cut)
+        self._courier.tell(stream.session, closed)
 
     def state(self) -> list[dict[str, Any]]:
         """For `status`."""

@@ -120,10 +120,17 @@ def test_a_plan_that_cannot_be_run_is_refused(raw: Raw, name: str, plan: Plan | 
 
 
 def test_a_plan_that_the_machine_cannot_hold_is_refused_with_what_would(raw: Raw, name: str) -> None:
-    fault = raw.open(name, plan=Plan(524_288, 1_024, 0, 8_192), timing="realtime")
+    fault = raw.open(name, plan=Plan(262_144, 1_024, 0, 8_192), timing="realtime")
     refused(fault, "overloaded", "longer hop", "'free'")
     state = raw.state()
     assert (raw.stream(name), state["load"]) == (None, 0)
+
+
+def test_who_asks_for_what_is_known_does_not_wait_for_what_is_being_measured(raw: Raw, name: str) -> None:
+    slow = raw.opening(f"{name}-slow", plan=Plan(263_168, 22_528, 1_024, 8_192))
+    raw.opened(name)
+    assert slow not in [getattr(message, "request", None) for message in raw.passed], "it was to be the slow one"
+    assert isinstance(raw.answer(slow), Opened)
 
 
 def test_the_longest_block_may_be_announced(raw: Raw, name: str) -> None:

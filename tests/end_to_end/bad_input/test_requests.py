@@ -154,7 +154,6 @@ def test_what_is_refused_leaves_nothing_behind(raw: Raw) -> None:
     after = raw.state()
     assert {s["stream"] for s in after["streams"]} == {s["stream"] for s in before["streams"]}
     assert after["pending"] == before["pending"]
-    assert after["clients"] == before["clients"]
 
 
 # The greeting.
@@ -186,10 +185,8 @@ def test_a_newer_minor_version_and_unknown_capabilities_are_welcome(daemon: Daem
 
 
 def test_a_second_hello_is_the_same_session(raw: Raw) -> None:
-    clients = raw.state()["clients"]
     first = raw.session
     assert raw.meet().session == first
-    assert raw.state()["clients"] == clients
 
 
 def test_attaching_to_no_session_is_refused(raw: Raw) -> None:
