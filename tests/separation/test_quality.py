@@ -36,7 +36,9 @@ def test_stemd_separate_reaches_the_published_figures(song: str, tmp_path: Path)
     true, true_rate = soundfile.read(AUDIO / song / "vocals.flac", dtype="float32")
     assert rate == true_rate
     assert estimate.shape == true.shape
-    assert sdr(true, estimate) >= PUBLISHED[song] - SHORTFALL
+    reached, mixture = sdr(true, estimate), sdr(true, soundfile.read(AUDIO / song / "mixture.flac", dtype="float32")[0])
+    print(f"{song}: SDR of vocals {reached:.2f} dB, of the mixture in their place {mixture:.2f} dB")
+    assert reached >= PUBLISHED[song] - SHORTFALL
 
 
 @pytest.fixture(scope="module")
