@@ -26,11 +26,11 @@ def run(options: argparse.Namespace) -> int:
     suite = {"overhead": Overhead}[options.suite](quick=options.quick)
     with ends_tidily():
         report = measure(suite, Console(stderr=True), quick=options.quick)
-    show(report, suite.headings, console)
     if options.json == "-":
-        print(as_json(report), end="")
+        print(as_json(report), end="", flush=True)
     elif target:
         target.write_text(as_json(report), "utf-8")
+    show(report, suite.headings, console)
     return 0
 
 

@@ -38,21 +38,21 @@ def _say(console: Console, text: str) -> None:
 def _table(report: Report, headings: Mapping[str, str]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column(report.suite, no_wrap=True)
-    shown = {q: h for q, h in headings.items() if any(q in v.measures for v in report.variants)}
+    shown = {q: h for q, h in headings.items() if any(q.partition(":")[0] in v.measures for v in report.variants)}
     for heading in shown.values():
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for variant in report.variants:
-        table.add_row(variant.name, *(_cell(variant.measures.get(quantity)) for quantity in shown))
+        table.add_row(variant.name, *(_cell(variant.measures, quantity) for quantity in shown))
     return table
 
 
-def _cell(measure: Measure | None) -> str:
-    """The median, and the range where there is one."""
+def _cell(measures: Mapping[str, Measure], quantity: str) -> str:
+    """The median; of `quantity:high` the highest of the repeats."""
+    name, _, end = quantity.partition(":")
+    measure = measures.get(name)
     if measure is None:
         return ""
-    if measure.low == measure.high:
-        return _number(measure.median)
-    return f"{_number(measure.median)} ({_number(measure.low)}-{_number(measure.high)})"
+    return _number(measure.high if end == "high" else measure.median)
 
 
 def _number(value: float) -> str:

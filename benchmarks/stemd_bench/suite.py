@@ -24,7 +24,7 @@ class Suite(Protocol):
         repeats: how often each case is run.
         method: sentences on how it is measured, for the report.
         units: of each quantity.
-        headings: of the quantities that are shown on the screen.
+        headings: of the quantities that are shown on the screen: medians, or of `quantity:high` the highest value.
     """
 
     name: str

@@ -62,26 +62,10 @@ def run(address: str, pid: int, streams: int, rate: int, seconds: float) -> dict
         load = sum(stream["load"] for stream in wire.state()["streams"])
         for name in names:
             wire.requests.send_multipart(to_frames(Close(wire.number(), name)))
-        listener.join()
-    late = [added for capture, added in arrivals.added if capture >= measured.since_ns]
-    p50, p99, most = (float(1e3 * v) for v in np.percentile(late or [np.inf], [50, 99, 100]))
-    return {
-        "opened": len(names),
-        "opening": opening,
-        "added_p50": p50,
-        "added_p99": p99,
-        "added_max": most,
-        "cpu_per_stream": 100 * measured.daemon / len(names) if names else 0.0,
-        "daemon_cpu": 100 * measured.daemon,
-        "client_cpu": 100 * measured.client,
-        "others": 100 * measured.others,
-        "client_late_p99": float(1e3 * np.percentile(measured.late or [0.0], 99)),
-        "load": 100 * load,
-        "degraded": arrivals.degraded,
-        "dropped": sum(arrivals.dropped.values()),
-        "changed": arrivals.changed,
-        "lost": measured.sent - len(arrivals.added) - sum(arrivals.dropped.values()),
-    }
+        while listener.is_alive():
+            _pay(wire, arrivals)
+            listener.join(0.01)
+    return {"opened": len(names), "opening": opening, "load": 100 * load, **_figures(arrivals, measured, len(names))}
 
 
 @dataclass(slots=True)
@@ -94,6 +78,28 @@ class Played:
     client: float = 0.0
     others: float = 0.0
     late: list[float] = field(default_factory=list)
+
+
+def _figures(arrivals: Arrivals, measured: Played, streams: int) -> dict[str, float]:
+    dropped = sum(arrivals.dropped.values())
+    return {
+        **_added([added for capture, added in arrivals.added if capture >= measured.since_ns]),
+        "cpu_per_stream": 100 * measured.daemon / max(streams, 1),
+        "daemon_cpu": 100 * measured.daemon,
+        "client_cpu": 100 * measured.client,
+        "others": 100 * measured.others,
+        "client_late_p99": float(1e3 * np.percentile(measured.late or [0.0], 99)),
+        "degraded": arrivals.degraded,
+        "dropped": dropped,
+        "changed": arrivals.changed,
+        "lost": measured.sent - len(arrivals.added) - dropped,
+    }
+
+
+def _added(late: list[float]) -> dict[str, float]:
+    """In ms; nothing where nothing came."""
+    values: list[float] = (np.percentile(late, [50, 99, 100]) * 1e3).tolist() if late else []
+    return {name: float(value) for name, value in zip(("added_p50", "added_p99", "added_max"), values, strict=False)}
 
 
 def _open(wire: Wire, streams: int, rate: int, frames: int) -> list[str]:
@@ -130,10 +136,14 @@ def _play(
         played.sent += 1
         if number >= warm:
             played.late.append(-left / 1e9)
-        while arrivals.credits:
-            wire.requests.send_multipart(to_frames(arrivals.credits.popleft()))
+        _pay(wire, arrivals)
     played.daemon, played.client, played.others = meter.read()
     return played
+
+
+def _pay(wire: Wire, arrivals: Arrivals) -> None:
+    while arrivals.credits:
+        wire.requests.send_multipart(to_frames(arrivals.credits.popleft()))
 
 
 class _Meter:

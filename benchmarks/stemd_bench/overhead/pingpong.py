@@ -33,19 +33,8 @@ def run(address: str, pid: int, rate: int, blocks: int) -> dict[str, float]:
         pings = [wire.ping() for _ in range(_WARM_UP + blocks)][_WARM_UP:]
         wire.subscribe(_STREAM, STEM, MAX_CREDIT)
         wire.open(_STREAM, rate, frames, "free", PLAN)
-        daemon = psutil.Process(pid)
-        trips: list[float] = []
-        began = 0.0
-        for n in range(_WARM_UP + blocks):
-            if n == _WARM_UP:
-                began = _busy(daemon)
-            sent = time.monotonic_ns()
-            wire.requests.send_multipart([b"mixture", mixture_header(_STREAM, n * frames), pcm])
-            position, came = _answer(wire.stems)
-            assert (position, came == pcm) == (n * frames, True), "a block came back changed"  # noqa: S101
-            trips.append((time.monotonic_ns() - sent) / 1e9)
-        busy = _busy(daemon) - began
-    trip, ping = np.percentile(trips[_WARM_UP:], [50, 99]) * 1e3, np.percentile(pings, [50, 99]) * 1e3
+        trips, busy = _trips(wire, psutil.Process(pid), pcm, frames, blocks)
+    trip, ping = np.percentile(trips, [50, 99]) * 1e3, np.percentile(pings, [50, 99]) * 1e3
     return {
         "trip_p50": float(trip[0]),
         "trip_p99": float(trip[1]),
@@ -53,6 +42,21 @@ def run(address: str, pid: int, rate: int, blocks: int) -> dict[str, float]:
         "ping_p99": float(ping[1]),
         "cpu_per_block": 1e3 * busy / blocks,
     }
+
+
+def _trips(wire: Wire, daemon: psutil.Process, pcm: bytes, frames: int, blocks: int) -> tuple[list[float], float]:
+    """Seconds that each block took after the warm-up, and the daemon's processor time for them all."""
+    trips: list[float] = []
+    began = 0.0
+    for n in range(_WARM_UP + blocks):
+        if n == _WARM_UP:
+            began = _busy(daemon)
+        sent = time.monotonic_ns()
+        wire.requests.send_multipart([b"mixture", mixture_header(_STREAM, n * frames), pcm])
+        position, came = _answer(wire.stems)
+        trips.append((time.monotonic_ns() - sent) / 1e9)
+        assert (position, came == pcm) == (n * frames, True), "a block came back changed"  # noqa: S101
+    return trips[_WARM_UP:], _busy(daemon) - began
 
 
 def _answer(stems: "zmq.Socket[bytes]") -> tuple[int, bytes]:
