@@ -1,5 +1,6 @@
 """What the demo says at the end: what was promised, what was kept, how well it separates, where the files are."""
 
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass
@@ -131,10 +132,10 @@ def _score(f: Figures) -> str:
 
 def player(path: Path) -> str:
     """A command that plays a file here."""
-    for command in ("pw-play", "paplay", "aplay", "afplay", "ffplay -nodisp -autoexit", "mpv", "vlc"):
+    file = shlex.quote(str(path))
+    for command in ("pw-play", "paplay", "aplay", "afplay", "ffplay -nodisp -autoexit", "mpv", "vlc", "xdg-open"):
         if shutil.which(command.split()[0]):
-            return f"{command} {path}"
-    opener = {"win32": "start", "darwin": "open"}.get(sys.platform, "xdg-open")
-    if sys.platform in ("win32", "darwin") or shutil.which(opener):
-        return f"{opener} {path}"
-    return f"open {path} in any player (this machine has none)"
+            return f"{command} {file}"
+    if sys.platform == "win32":
+        return f"start {path}"
+    return f"open {file} in any player (none was found here)"
