@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
+import zmq
 
 import stemd.protocol
 from stemd.audio import Format
@@ -158,7 +159,7 @@ def test_the_examples_are_the_golden_bytes() -> None:
     assert shown == [(GOLDEN / f"{name}.hex").read_text("utf-8") for name in ("hello", "mixture", "stem")]
 
 
-async def test_the_client_in_ten_lines_works() -> None:
+async def test_the_client_in_ten_lines_works(monkeypatch: pytest.MonkeyPatch) -> None:
     [code] = re.findall(r"^```python\n(.*?)^```", section("## A client in another language"), re.MULTILINE | re.DOTALL)
     async with fake_daemon() as (daemon, address):
         out = BytesIO()
@@ -169,7 +170,10 @@ async def test_the_client_in_ten_lines_works() -> None:
             names["requests"].close()
             names["stems"].close()
 
+        # If this goes wrong, the thread must not wait for ever.
+        monkeypatch.setitem(zmq.Context.instance().sockopts, zmq.RCVTIMEO, 10_000)
         running = asyncio.create_task(asyncio.to_thread(run))
+        await daemon.until_came(stemd.protocol.Attach)  # on the other socket, so it may come after what follows it
         await daemon.until_came(stemd.protocol.Subscribe)
         for sequence in range(3):
             await daemon.send(stem(sequence), bytes([sequence]) * 32)
