@@ -26,7 +26,8 @@ T = TypeVar("T")
 
 _NICENESS: Final = 10
 _WARM_RUNS: Final = 2
-_TIMED_RUNS: Final = 8
+_TIMED_RUNS: Final = (8, 100)  # at least, at most
+_TIMED_SECONDS: Final = 0.3  # between those, as many as this takes
 
 
 class Worker:
@@ -54,8 +55,8 @@ class Worker:
 
     def load(self, model: Model) -> None:
         """Open the model's networks; call this in the worker's thread, whose niceness they inherit."""
-        # A spinning free lane would take the cores that the realtime lane counts on.
-        self.networks[model.manifest.name] = model.open(threads=self._threads, spin=self._lane is Lane.REALTIME)
+        # Spinning makes a run a little shorter and the event loop, which needs a core too, a lot later.
+        self.networks[model.manifest.name] = model.open(threads=self._threads, spin=False)
 
     def close(self) -> None:
         """Drop what waits, finish what runs."""
@@ -134,7 +135,11 @@ class ThreadPool:
                 return time.perf_counter() - begin
 
             # One call a run, so that no stream's segment waits for more than one of them.
-            seconds = [worker.call(timed, sys.maxsize).result() for _ in range(_WARM_RUNS + _TIMED_RUNS)]
+            for _ in range(_WARM_RUNS):
+                worker.call(timed, sys.maxsize).result()
+            seconds: list[float] = []
+            while len(seconds) < _TIMED_RUNS[0] or (sum(seconds) < _TIMED_SECONDS and len(seconds) < _TIMED_RUNS[1]):
+                seconds.append(worker.call(timed, sys.maxsize).result())
             timings.append(_timing(seconds))
         return timings
 
@@ -156,9 +161,9 @@ class ThreadPool:
 
 
 def _timing(seconds: list[float]) -> Timing:
-    settled = sorted(seconds[_WARM_RUNS:])
-    # With few runs the slowest is the best guess at the 99th percentile.
-    return Timing(median=settled[len(settled) // 2], p99=settled[-1])
+    ranked = sorted(seconds)
+    # The nearest rank; of fewer than a hundred runs that is the slowest.
+    return Timing(median=ranked[len(ranked) // 2], p99=ranked[-(-99 * len(ranked) // 100) - 1])
 
 
 def _trial(segment: int, *, spectral: bool) -> Segment:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from stemd.service.outlet import Outlet
 from stemd.service.promise import Promise
 from stemd.service.subscription import Subscription
 from stemd.service.timebase import TimeBase
+
+_TIMER_SLACK_NS: Final = 500_000
 
 
 class Events(Protocol):
@@ -62,6 +64,7 @@ class Stream:
         self.closing = self.over = False
         self._events, self._clock = events, clock
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0
         request, model = promise.request, promise.model
         self.intake = Intake(request, clock)
         self._timebase = TimeBase(request.rate)
@@ -170,19 +173,29 @@ class Stream:
 
     def _pump_paced(self) -> None:
         while self.given < self._assembly.received:
-            wait = self._due(self.given) - self._clock()
-            if wait > 0:
-                self._wake_in(wait)
+            due = self._due(self.given)
+            if due > self._clock():
+                self._wake_at(due)
                 return
             if not self._jobs.give_up():
                 return  # the source has paused: its next block moves the time base, and this one with it
             if block := self._assembly.pop():
                 self.outlet.deliver(block)
 
-    def _wake_in(self, wait_ns: int) -> None:
+    def _wake_at(self, due: int) -> None:
+        """Look again at a time, or up to half a millisecond later; a timer that is set already may do."""
         if self._timer:
+            if self._timer_due <= due + _TIMER_SLACK_NS:
+                return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(wait_ns / 1e9, self.pump)
+        self._timer_due = due
+        # Whole milliseconds, rounded up: uvloop has no finer ones, and a timer that is early has to be set again.
+        wait = -(-(due - self._clock()) // 1_000_000) / 1_000
+        self._timer = asyncio.get_running_loop().call_later(wait, self._woken)
+
+    def _woken(self) -> None:
+        self._timer = None
+        self.pump()
 
     def _feed(self, samples: Float32Array, source_ns: int | None, now: int) -> None:
         self.outlet.expect(source_ns, now)
