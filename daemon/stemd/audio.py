@@ -4,7 +4,7 @@ Inside, audio is float32 of shape (channels, frames), full scale at 1.0. Outside
 little-endian float32 or 16-bit integers; the conversion happens here and nowhere else.
 """
 
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ Int16Array: TypeAlias = npt.NDArray[np.int16]
 Complex64Array: TypeAlias = npt.NDArray[np.complex64]
 
 Format = Literal["f32le", "s16le"]
-FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 BYTES_PER_SAMPLE: Final[dict[Format, int]] = {"f32le": 4, "s16le": 2}
 
 MIN_RATE: Final = 8_000

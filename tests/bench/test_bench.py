@@ -109,7 +109,7 @@ def test_this_machine_is_described() -> None:
 def test_the_copying_network_is_a_model_that_copies(tmp_path: Path) -> None:
     write_model(tmp_path)
     model = find(NAME, [tmp_path])
-    model.check(model.plan(model.manifest.live))
+    model.check(model.manifest.live.window())
     (specialist,) = model.open(threads=1)
     assert specialist.stems == (STEM,)
     mixture = np.random.default_rng(0).standard_normal((2, PLAN.segment)).astype(np.float32)

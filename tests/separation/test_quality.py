@@ -79,7 +79,7 @@ def test_a_stream_through_the_shipped_network_equals_the_offline_composition_to_
     rate: int,
     channels: int,
 ) -> None:
-    plan = model.plan(model.manifest.live if row == "live" else model.manifest.studio)
+    plan = (model.manifest.live if row == "live" else model.manifest.studio).window()
     mixture = music(round(seconds * rate), rate, channels)
     whole = separate(mixture, rate, specialists, plan, NETWORK_RATE, spectral=True)["vocals"]
     assembly = Assembly(plan, NETWORK_RATE, rate, channels, spectral=True)
@@ -94,7 +94,7 @@ def test_a_stream_through_the_shipped_network_equals_the_offline_composition_to_
 def test_the_shortest_clips_survive_the_shipped_network(
     model: Model, specialists: list[Specialist], frames: int
 ) -> None:
-    plan, mixture = model.plan(model.manifest.live), music(frames, NETWORK_RATE, 2)
+    plan, mixture = model.manifest.live.window(), music(frames, NETWORK_RATE, 2)
     whole = separate(mixture, NETWORK_RATE, specialists, plan, NETWORK_RATE, spectral=True)["vocals"]
     out = run_stream(Assembly(plan, NETWORK_RATE, NETWORK_RATE, 2, spectral=True), specialists, mixture, "random")
     assert np.isfinite(whole).all()

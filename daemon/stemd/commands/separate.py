@@ -116,7 +116,7 @@ def longest_plan(model: Model) -> WindowPlan:
     each frame at two such phases, the next ones at two more, so no piece of music depends on its luck with one.
     Networks that take no such segment get their studio plan.
     """
-    studio, segments = model.plan(model.manifest.studio), model.manifest.segments
+    studio, segments = model.manifest.studio.window(), model.manifest.segments
     part = min(segments.maximum or 0, 768 * 1_024) // (16 * (segments.multiple or 1)) * (segments.multiple or 1)
     if part < studio.lookahead or not segments.accepts(16 * part):
         return studio

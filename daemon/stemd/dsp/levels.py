@@ -14,11 +14,6 @@ def decibels(amplitude: float) -> float:
     return max(SILENCE_DB, 20 * math.log10(amplitude)) if amplitude > 0 else SILENCE_DB
 
 
-def peak(samples: Float32Array) -> float:
-    """The largest magnitude, linear; 0 for no samples."""
-    return float(np.max(np.abs(samples), initial=0.0))
-
-
 def rms(samples: Float32Array) -> float:
     """Root mean square over all channels, linear; 0 for no samples."""
     return math.sqrt(float(np.mean(np.square(samples, dtype=np.float64)))) if samples.size else 0.0

@@ -12,12 +12,11 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from stemd import toml
-from stemd.errors import ModelLoadError
+from stemd.dsp.plan import WindowPlan
+from stemd.dsp.segmenter import check_grid
+from stemd.errors import ModelLoadError, PlanError
 
 MANIFEST_NAME: Final = "manifest.toml"
-# Frame j of a mask model's spectrogram is centred at 1024*j, and a 4096-frame window reaches half its length ahead.
-MASK_HOP: Final = 1024
-MASK_MIN_LOOKAHEAD: Final = 2048
 
 Kind = Literal["mask", "hybrid", "waveform"]
 Commercial = Literal["yes", "no", "unclear"]
@@ -81,10 +80,14 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         """Refuse what no segment can hold."""
-        if self.overlap > self.hop:
-            raise ValueError(f"overlap {self.overlap} is longer than hop {self.hop}")
-        if self.hop + self.overlap + self.lookahead > self.segment:
-            raise ValueError(f"hop + overlap + lookahead is longer than segment {self.segment}")
+        self.window()
+
+    def window(self) -> WindowPlan:
+        """The row as a window plan."""
+        try:
+            return WindowPlan(self.segment, self.hop, self.overlap, self.lookahead)
+        except PlanError as exc:
+            raise ValueError(str(exc)) from exc
 
 
 class Licence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -145,11 +148,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def _check_grid(title: str, plan: PlanRow) -> None:
-    for key in ("segment", "hop", "overlap", "lookahead"):
-        if getattr(plan, key) % MASK_HOP:
-            raise ValueError(f"{title}.{key} must be a multiple of {MASK_HOP} in a model of kind 'mask'")
-    if plan.lookahead < MASK_MIN_LOOKAHEAD:
-        raise ValueError(f"{title}.lookahead must be at least {MASK_MIN_LOOKAHEAD} in a model of kind 'mask'")
+    try:
+        check_grid(plan.window())
+    except PlanError as exc:
+        raise ValueError(f"{title}: {exc}") from exc
 
 
 def load_manifest(path: Path) -> Manifest:

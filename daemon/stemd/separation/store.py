@@ -8,7 +8,7 @@ import platformdirs
 
 from stemd.dsp.plan import WindowPlan
 from stemd.errors import ModelLoadError, PlanError, nearest
-from stemd.separation.manifest import MANIFEST_NAME, Manifest, PlanRow, load_manifest, verify
+from stemd.separation.manifest import MANIFEST_NAME, Manifest, load_manifest, verify
 from stemd.separation.specialist import Specialist, open_specialist
 
 SHIPPED = Path(__file__).parent.parent / "models"
@@ -25,10 +25,6 @@ class Model:
     def spectral(self) -> bool:
         """Whether its networks want spectrograms."""
         return self.manifest.kind == "mask"
-
-    def plan(self, row: PlanRow) -> WindowPlan:
-        """A row of the manifest as a window plan."""
-        return WindowPlan(row.segment, row.hop, row.overlap, row.lookahead)
 
     def check(self, plan: WindowPlan) -> None:
         """Refuse a plan whose segments the networks do not take.

@@ -98,7 +98,7 @@ def named_plan(name: str, config: Config, model: Model) -> WindowPlan:
     if name in config.plans:
         return config.plans[name].window()
     if name in own:
-        return model.plan(own[name])
+        return own[name].window()
     raise PlanError(f"no plan {name!r}{nearest(name, [*own, *config.plans])}")
 
 
