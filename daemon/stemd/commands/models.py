@@ -9,6 +9,7 @@ from rich.table import Table
 
 from stemd.config import load_config
 from stemd.errors import ModelError
+from stemd.separation.manifest import Manifest
 from stemd.separation.pool import Lane
 from stemd.separation.store import Model, find, on_disk
 from stemd.separation.store import folders as store_folders
@@ -23,7 +24,9 @@ def _models(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
 def list_models(options: argparse.Namespace) -> int:
     """A table of the models on disk; a broken one says why and fails nobody else."""
     names, folders = _models(options)
-    table = Table("model", "stems", "kind", "rate", "MB", "weights", "commercial", box=None, pad_edge=False)
+    table = Table(
+        "model", "stems", "kind", "rate", "MB", "exactness", "weights", "commercial", box=None, pad_edge=False
+    )
     broken = []
     for name in names:
         try:
@@ -35,13 +38,19 @@ def list_models(options: argparse.Namespace) -> int:
         size = sum(p.stat().st_size for e in m.specialists if (p := model.folder / e.file).exists())
         table.add_row(
             *(m.name, ", ".join(m.stems), m.kind, str(m.sample_rate), f"{size / 1e6:.1f}"),
-            *(m.licence.weights, m.licence.commercial),
+            *(_exactness(m), m.licence.weights, m.licence.commercial),
         )
     Console(soft_wrap=True).print(table)
     print(f"looked in: {', '.join(map(str, store_folders(folders)))}")
     for fault in broken:
         print(f"stemd: {fault}", file=sys.stderr)
     return 1 if broken else 0
+
+
+def _exactness(manifest: Manifest) -> str:
+    """How true the stored graph is to the network it was made from."""
+    snr = f"{manifest.parity.snr_db:.0f} dB" if manifest.parity.snr_db is not None else "not measured"
+    return f"lossy, {snr}" if manifest.lossy else snr
 
 
 def verify_models(options: argparse.Namespace) -> int:

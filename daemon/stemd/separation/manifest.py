@@ -20,6 +20,7 @@ MANIFEST_NAME: Final = "manifest.toml"
 
 Kind = Literal["mask", "hybrid", "waveform"]
 Commercial = Literal["yes", "no", "unclear"]
+Storage = Literal["float32", "float16", "int8"]
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
@@ -28,16 +29,31 @@ FramesOrNone = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class SpecialistEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One graph, the stems that it is trusted for, and the digest of its file (lower-case hex)."""
+    """One graph, the stems that it is trusted for, and the digest of its file (lower-case hex).
+
+    `rows` says where in the graph's output those stems stand, one row each, of `outputs` rows in all. Without them
+    the graph gives these stems and no others, in this order.
+    """
 
     stems: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
     file: Text
     sha256: Sha256
+    rows: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] = ()
+    outputs: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse paths: a manifest may only name files beside itself."""
+        """Refuse paths, as a manifest may only name files beside itself, and rows that cannot be."""
         if re.search(r"[/\\:\0]", self.file) or self.file in (".", ".."):
             raise ValueError(f"file {self.file!r} must be a plain name in the manifest's own folder")
+        if bool(self.rows) != (self.outputs is not None):
+            raise ValueError("`rows` and `outputs` stand together or not at all")
+        if self.outputs and (len(self.rows) != len(self.stems) or max(self.rows) >= self.outputs):
+            raise ValueError(f"`rows` must name one row below {self.outputs} for each of the {len(self.stems)} stems")
+
+    @property
+    def output_rows(self) -> int:
+        """How many stems the graph's output holds, wanted or not."""
+        return self.outputs or len(self.stems)
 
 
 class Segments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,19 +124,29 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Parity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far the stored graph may be from `reference`: an upper bound that the export checks, full scale 1."""
+    """How far the stored graph may be from `reference`: an upper bound that the export checks, full scale 1.
+
+    `snr_db` is how far below the estimate the difference was, on the worst of the signals that `method` names.
+    """
 
     reference: Text
     max_abs_diff: Annotated[float, msgspec.Meta(ge=0)]
     method: Text
+    snr_db: float | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A model: a set of specialists with one rate and one kind. Lengths are frames at `sample_rate` (Hz)."""
+    """A model: a set of specialists with one rate and one kind. Lengths are frames at `sample_rate` (Hz).
+
+    `storage` is how the large weights lie in the file; the arithmetic is float32 either way. A `lossy` model gave up
+    exactness for size on purpose.
+    """
 
     name: Name
     version: Text
     kind: Kind
+    storage: Storage = "float32"
+    lossy: bool = False
     sample_rate: Annotated[int, msgspec.Meta(ge=8_000, le=192_000)]
     specialists: Annotated[tuple[SpecialistEntry, ...], msgspec.Meta(min_length=1)]
     segments: Segments

@@ -4,7 +4,6 @@
 """
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -41,8 +40,8 @@ class Specialist(Protocol):
 class MaskSpecialist:
     """A network from magnitudes (1, 2, frames, 1024) to masks (stems, 2, frames, 1024); bins above stay silent."""
 
-    def __init__(self, stems: Sequence[str], session: Any) -> None:
-        self.stems = tuple(stems)
+    def __init__(self, entry: SpecialistEntry, session: Any) -> None:
+        self.stems = entry.stems
         self._session = session
 
     def run(self, segment: Segment) -> Float32Array:
@@ -64,16 +63,17 @@ class MaskSpecialist:
 
 
 class WaveformSpecialist:
-    """A network from samples (1, 2, segment) to samples (1, stems, 2, segment)."""
+    """A network from samples (1, 2, segment) to samples (1, rows, 2, segment), of which some rows are wanted."""
 
-    def __init__(self, stems: Sequence[str], session: Any) -> None:
-        self.stems = tuple(stems)
+    def __init__(self, entry: SpecialistEntry, session: Any) -> None:
+        self.stems = entry.stems
+        self._rows, self._count = list(entry.rows) or list(range(len(entry.stems))), entry.output_rows
         self._session = session
 
     def run(self, segment: Segment) -> Float32Array:
         """See Specialist."""
-        estimates = _outputs(self._session, segment.mixture[np.newaxis], stems=len(self.stems))
-        return estimates[:, :, segment.span.trusted].copy()
+        estimates = _outputs(self._session, segment.mixture[np.newaxis], stems=self._count)
+        return estimates[self._rows][:, :, segment.span.trusted].copy()
 
 
 _KINDS: Final[dict[Kind, type[MaskSpecialist | WaveformSpecialist]]] = {
@@ -111,7 +111,7 @@ def open_specialist(
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as exc:  # onnxruntime raises its own classes straight from Exception
         raise ModelLoadError(f"cannot load {path}: {exc}") from exc
-    return _KINDS[manifest.kind](entry.stems, session)
+    return _KINDS[manifest.kind](entry, session)
 
 
 def _outputs(session: Any, value: Float32Array, *, stems: int) -> Float32Array:
