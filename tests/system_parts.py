@@ -16,6 +16,8 @@ PARTS = {
         ),
         ["pulseaudio", "pulseaudio-utils", "libasound2-plugins"],
     ),
+    "chromium": (lambda: shutil.which("chromium") is not None, ["chromium"]),
+    "npm": (lambda: shutil.which("npm") is not None, ["nodejs", "npm"]),
 }
 
 

@@ -10,8 +10,13 @@ import pytest
 import soundfile
 
 from stemd.commands.plans import parse_plan
+from stemd.commands.separate import longest_plan
 from stemd.errors import PlanError
 from stemd.protocol import Plan
+from stemd.separation.engines.engine import EngineOptions
+from stemd.separation.offline import separate
+from stemd.separation.store import find
+from tests.end_to_end.reference import recording
 from tests.networks import noise
 
 
@@ -31,6 +36,7 @@ def test_version_and_help() -> None:
         "models",
         "check-config",
         "status",
+        "doctor",
         "demo",
         "bench",
         "export",
@@ -67,6 +73,22 @@ def test_errors_are_one_line_that_says_what_to_do(
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stderr.startswith("stemd: ")
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "auto"])
+def test_separate_runs_in_the_engine_that_was_named(tmp_path: Path, engine: str) -> None:
+    song = tmp_path / "song.wav"
+    soundfile.write(song, recording(66_150, 44_100).T, 44_100, subtype="FLOAT")
+    done = stemd("separate", song, "-o", tmp_path / "out", "--stem", "vocals", "--engine", engine, "--verbose")
+    assert done.returncode == 0, done.stderr
+    titles = {"onnxruntime": "in onnxruntime: nodes", "openvino": "in OpenVINO: nodes", "auto": "times as fast as"}
+    assert titles[engine] in done.stderr
+    vocals = soundfile.read(tmp_path / "out" / "song" / "vocals.wav", dtype="float32")[0].T
+    model = find("spleeter-vocals")
+    due = separate(
+        *(recording(66_150, 44_100), 44_100, model.open(EngineOptions()), longest_plan(model), 44_100), spectral=True
+    )["vocals"]
+    assert np.abs(vocals - due).max() < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -129,7 +151,8 @@ def test_separate_takes_mp3_and_ogg(tmp_path: Path) -> None:
 
 def test_models_are_listed_with_their_licence_and_verified() -> None:
     listed = stemd("models", "list")
-    assert re.search(r"spleeter-vocals\s+vocals\s+mask\s+44100\s+[\d.]+\s+MIT", listed.stdout)
+    row = r"spleeter-vocals\s+vocals\s+mask\s+44100\s+[\d.]+\s+lossy, 38 dB\s+MIT\s+yes\s+shipped"
+    assert re.search(row, listed.stdout)
     verified = stemd("models", "verify")
     assert verified.returncode == 0
     assert "spleeter-vocals: files as published, runs" in verified.stdout

@@ -1,4 +1,4 @@
-"""Imports point down: audio, errors, protocol < dsp < separation < service < commands < cli."""
+"""Imports point down: audio, errors, protocol < dsp < separation < store < service < commands < cli."""
 
 import ast
 import subprocess
@@ -19,10 +19,11 @@ FLOORS = {
     "toml": 3,
     "config": 4,
     "separation": 5,
-    "service": 6,
-    "commands": 7,
-    "cli": 8,
-    "__main__": 9,
+    "store": 6,
+    "service": 7,
+    "commands": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 ABOVE = {"stemd_client": {"commands"}, "stemd_bench": {"cli"}, "stemd_export": {"cli", "commands"}}
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from stemd.errors import ConfigError
 from stemd_bench import suite as suites
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     if target:
         _check_writable(target)
     console = Console(stderr=options.json == "-", width=None if sys.stdout.isatty() else 140)
-    suite = {"overhead": Overhead}[options.suite](quick=options.quick)
+    suite = _suite(options)
     with ends_tidily():
         report = measure(suite, Console(stderr=True), quick=options.quick)
     if options.json == "-":
@@ -37,24 +37,12 @@ def run(options: argparse.Namespace) -> int:
 def measure(suite: Suite, console: Console, *, quick: bool) -> Report:
     """Run a suite, with a progress bar on this console."""
     machine = this_machine()
-    total = suite.repeats * len(suite.cases)
-    with Progress(
-        TextColumn("{task.completed} of {task.total}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=console,
-        transient=True,
-        # Drawing takes time from what is measured.
-        refresh_per_second=1,
-        disable=not console.is_terminal,
-    ) as bars:
-        bar = bars.add_task("", total=total, completed=-1)
-
-        def progress(name: str) -> None:
-            bars.update(bar, advance=1, description=name)
-
-        variants = suites.run(suite, progress)
+    with _bars(console) as bars:
+        bar = bars.add_task("", total=None)
+        with suite.prepared(lambda name: bars.update(bar, description=f"preparing: {name}")):
+            bars.update(bar, total=suite.repeats * len(suite.cases), completed=-1)
+            variants = suites.run(suite, lambda name: bars.update(bar, advance=1, description=name))
+    variants = suite.derive(variants)
     return Report(
         suite=suite.name,
         quick=quick,
@@ -63,6 +51,32 @@ def measure(suite: Suite, console: Console, *, quick: bool) -> Report:
         method=suite.method,
         variants=variants,
         conclusions=suite.conclude(variants),
+        skipped=tuple(suite.skipped),
+        remarks=suite.remarks(variants),
+    )
+
+
+def _suite(options: argparse.Namespace) -> Suite:
+    if options.suite == "overhead":
+        return Overhead(quick=options.quick)
+    # It needs PyTorch, which the other suites do without.
+    from stemd_bench.network.options import from_arguments  # noqa: PLC0415
+    from stemd_bench.network.suite import Network  # noqa: PLC0415
+
+    return Network(from_arguments(options))
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TaskProgressColumn("{task.completed:.0f} of {task.total:.0f}", text_format_no_percentage="", show_speed=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=console,
+        transient=True,
+        # Drawing takes time from what is measured.
+        refresh_per_second=1,
+        disable=not console.is_terminal,
     )
 
 

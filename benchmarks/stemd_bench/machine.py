@@ -12,7 +12,9 @@ import psutil
 
 from stemd import __version__
 
-_PACKAGES: Final = ("onnxruntime", "pyzmq", "numpy", "uvloop", "samplerate", "msgpack")
+_PACKAGES: Final = (
+    *("onnxruntime", "pyzmq", "numpy", "uvloop", "samplerate", "msgpack", "openvino", "torch", "demucs", "demucs-onnx"),
+)
 
 
 class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,6 +1,6 @@
 """A report on the screen, and as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from rich.console import Console
@@ -14,12 +14,18 @@ def as_json(report: Report) -> str:
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 
-def show(report: Report, headings: Mapping[str, str], console: Console) -> None:
-    """Print the table, what it means, and how and where it was measured."""
-    console.print(_table(report, headings), markup=False)
+def show(report: Report, headings: Sequence[Mapping[str, str]], console: Console) -> None:
+    """Print the tables, what it means, and how and where it was measured."""
+    for table in headings:
+        console.print(_table(report, table), markup=False)
+        console.print()
     for conclusion in report.conclusions:
         verdict = {True: "met", False: "NOT MET", None: "not tried"}[conclusion.met]
         _say(console, f"{conclusion.aim}: {verdict} ({conclusion.found})")
+    for remark in report.remarks:
+        _say(console, remark)
+    for skipped in report.skipped:
+        _say(console, f"{skipped.name}: left out ({skipped.reason})")
     console.print()
     machine = report.machine
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
@@ -42,20 +48,26 @@ def _table(report: Report, headings: Mapping[str, str]) -> Table:
     for heading in shown.values():
         table.add_column(heading, justify="right", no_wrap=True)
     for variant in report.variants:
-        table.add_row(variant.name, *(_cell(variant.measures, quantity) for quantity in shown))
+        cells = [_cell(variant.measures, quantity) for quantity in shown]
+        if any(cells):
+            table.add_row(variant.name, *cells)
     return table
 
 
 def _cell(measures: Mapping[str, Measure], quantity: str) -> str:
-    """The median; of `quantity:high` the highest of the repeats."""
+    """The median; of `quantity:high` the highest of the repeats, and so on: see Suite."""
     name, _, end = quantity.partition(":")
     measure = measures.get(name)
     if measure is None:
         return ""
-    return _number(measure.high if end == "high" else measure.median)
+    if end == "quartiles":
+        return "-".join(map(_number, measure.quartiles()))
+    return _number({"high": measure.high, "low": measure.low}.get(end, measure.median))
 
 
 def _number(value: float) -> str:
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
+    if abs(value) < 0.1:
+        return f"{value:.3f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"

@@ -28,6 +28,13 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         taken = tuple(float(value) for value in values)
         return cls(unit, statistics.median(taken), min(taken), max(taken), taken)
 
+    def quartiles(self) -> tuple[float, float]:
+        """Between them lies the middle half of the values (linear between neighbours)."""
+        if len(self.values) == 1:
+            return self.median, self.median
+        low, _, high = statistics.quantiles(self.values, n=4, method="inclusive")
+        return low, high
+
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One case: what was varied, and what came of it."""
@@ -45,6 +52,13 @@ class Conclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     met: bool | None
 
 
+class Skipped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was left out, and why."""
+
+    name: str
+    reason: str
+
+
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A run of a suite on a machine."""
 
@@ -56,3 +70,5 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     method: tuple[str, ...]
     variants: tuple[Variant, ...]
     conclusions: tuple[Conclusion, ...]
+    skipped: tuple[Skipped, ...] = ()
+    remarks: tuple[str, ...] = ()

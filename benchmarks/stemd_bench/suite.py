@@ -1,10 +1,11 @@
 """What a suite of benchmarks is, and how it is run: all cases in turn, then again, so that drift hits each alike."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
-from stemd_bench.results import Conclusion, Measure, Parameter, Variant
+from stemd_bench.results import Conclusion, Measure, Parameter, Skipped, Variant
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,19 +25,34 @@ class Suite(Protocol):
         repeats: how often each case is run.
         method: sentences on how it is measured, for the report.
         units: of each quantity.
-        headings: of the quantities that are shown on the screen: medians, or of `quantity:high` the highest value.
+        headings: for each table on the screen, of the quantities shown there: medians, or of `quantity:high` the
+            highest value, of `quantity:low` the lowest, of `quantity:quartiles` both quartiles.
+        skipped: what is left out, and why; complete once `prepared` is entered.
     """
 
     name: str
     repeats: int
     method: tuple[str, ...]
     units: Mapping[str, str]
-    headings: Mapping[str, str]
+    headings: Sequence[Mapping[str, str]]
+    skipped: Sequence[Skipped] = ()
+
+    def prepared(self, progress: Callable[[str], None]) -> AbstractContextManager[None]:  # noqa: ARG002 - not needed here
+        """Inside, `cases` can be run; `progress` is told what is being made. By default nothing has to be."""
+        return nullcontext()
 
     @property
     def cases(self) -> Sequence[Case]:
         """What to measure."""
         ...
+
+    def derive(self, variants: Sequence[Variant]) -> tuple[Variant, ...]:
+        """Add what follows from the measures of several cases; by default nothing."""
+        return tuple(variants)
+
+    def remarks(self, variants: Sequence[Variant]) -> tuple[str, ...]:  # noqa: ARG002 - not needed here
+        """Sentences about the figures that no aim covers; by default none."""
+        return ()
 
     def conclude(self, variants: Sequence[Variant]) -> tuple[Conclusion, ...]:
         """What the figures say about the aims."""

@@ -62,7 +62,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stemd {version('stemd')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_serve, _stream, _listen, _separate, _models, _check_config, _status, _demo, _bench, _export, _version):
+    for add in (
+        _serve,
+        _stream,
+        _listen,
+        _separate,
+        _models,
+        _check_config,
+        _status,
+        _doctor,
+        _demo,
+        _bench,
+        _export,
+        _version,
+    ):
         add(commands)
     return parser
 
@@ -88,12 +101,19 @@ def _config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="TOML file; `stemd check-config --defaults` prints one")
 
 
+def _engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", choices=("onnxruntime", "openvino", "auto"), help="instead of the configuration's; auto: the faster"
+    )
+
+
 def _serve(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = _command(commands, "serve", "stemd.commands.serve:run", "run the daemon until it is told to stop")
     _config(parser)
     _address(parser)
     parser.add_argument("--model", metavar="NAME", help="default model, instead of the configuration's")
-    parser.add_argument("--verbose", "-v", action="store_true", help="say what clients do")
+    _engine(parser)
+    parser.add_argument("--verbose", "-v", action="store_true", help="say what engines and clients do")
 
 
 def _stream(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -130,21 +150,45 @@ def _separate(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--format", choices=("wav", "flac"), default="wav", help="of what is written (default: wav)")
     parser.add_argument("--threads", type=int, default=0, help="of the network (default: one a core)")
     parser.add_argument("--force", action="store_true", help="overwrite files that are there")
+    parser.add_argument("--verbose", "-v", action="store_true", help="say where the network runs")
+    _engine(parser)
     _config(parser)
 
 
 def _models(commands: "Commands[argparse.ArgumentParser]") -> None:
-    parser = _command(
-        commands, "models", "stemd.commands.models:list_models", "see which models there are, and check them"
-    )
+    store, get = "stemd.commands.models", "stemd.commands.models_get"
+    text = "see which models there are, get more, check and remove them"
+    parser = _command(commands, "models", f"{store}:list_models", text)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
-    listing = _command(actions, "list", "stemd.commands.models:list_models", "list models, their stems and licences")
-    checking = _command(
-        actions, "verify", "stemd.commands.models:verify_models", "check files, and run each network once"
-    )
+    listing = _command(actions, "list", f"{store}:list_models", "list models, their stems and licences")
+    listing.add_argument("--json", action="store_true", help="for scripts")
+    pulling = _command(actions, "pull", f"{get}:pull_model", "fetch a model from a hub; cut off, it goes on next time")
+    pulling.add_argument("name", metavar="NAME", help="one that `stemd models list` offers, or with --repo any")
+    pulling.add_argument("--repo", metavar="OWNER/NAME", help="another repository, for example one in stemd's layout")
+    pulling.add_argument("--revision", metavar="COMMIT", help="commit, tag or branch (default: the one stemd knows)")
+    importing = _command(actions, "import", f"{get}:import_models", "make a model of files that are here already")
+    _import_arguments(importing)
+    checking = _command(actions, "verify", f"{store}:verify_models", "check each file, and run each network once")
     checking.add_argument("names", nargs="*", metavar="NAME", help="default: all")
-    for each in (parser, listing, checking):
+    removing = _command(actions, "remove", f"{store}:remove_models", "delete models, and what was half fetched of them")
+    removing.add_argument("names", nargs="+", metavar="NAME")
+    where = _command(actions, "path", f"{store}:print_path", "print where models are kept, or where one is")
+    where.add_argument("name", nargs="?", metavar="NAME")
+    for each in (pulling, importing, removing):
+        each.add_argument("--yes", "-y", action="store_true", help="do not ask")
+        each.add_argument("--folder", metavar="DIR", help="of models (default: what `stemd models path` prints)")
+    for each in (parser, listing, pulling, importing, checking, removing, where):
         _config(each)
+
+
+def _import_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder, or graphs as x_vocals.onnx, x_drums.onnx")
+    parser.add_argument("--name", help="the model's name (default: what the files' names have in common)")
+    parser.add_argument("--stem", help="which stem a graph is for, if its name does not say; several as a,b,c")
+    parser.add_argument("--row", help="which of its outputs that is: a number from 0, or a stem of HT-Demucs")
+    parser.add_argument("--rows", type=int, metavar="N", help="how many outputs it has, if it does not say")
+    parser.add_argument("--segment", type=int, metavar="FRAMES", help="how much it sees at once, if it does not say")
+    parser.add_argument("--rate", type=int, default=44_100, metavar="HZ", help="its sample rate (default: 44100)")
 
 
 def _check_config(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -159,6 +203,13 @@ def _status(commands: "Commands[argparse.ArgumentParser]") -> None:
     _address(parser)
 
 
+def _doctor(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "doctor", "stemd.commands.doctor:run", "see what is here, what is missing, what to do")
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    _config(parser)
+    _address(parser)
+
+
 def _demo(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = _command(commands, "demo", "stemd_bench.demo:run", "play a song through a daemon of its own, and measure")
     parser.add_argument("file", nargs="?", help="a song (default: one made on the spot)")
@@ -166,12 +217,26 @@ def _demo(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _bench(commands: "Commands[argparse.ArgumentParser]") -> None:
-    parser = _command(commands, "bench", "stemd_bench.command:run", "measure what stemd costs on this machine")
-    parser.add_argument("suite", choices=("overhead",), help="overhead: what the daemon costs beside the network")
-    parser.add_argument(
-        "--json", metavar="FILE", nargs="?", const="-", help="write results as JSON (default: to the screen)"
+    run = "stemd_bench.command:run"
+    parser = _command(commands, "bench", run, "measure what stemd costs on this machine")
+    suites = parser.add_subparsers(title="suites", metavar="SUITE", dest="suite", required=True)
+    overhead = _command(suites, "overhead", run, "what the daemon costs beside the network")
+    network = _command(suites, "network", run, "one HT-Demucs segment in everything that can run it")
+    for suite in (overhead, network):
+        suite.add_argument(
+            "--json", metavar="FILE", nargs="?", const="-", help="write results as JSON (default: to the screen)"
+        )
+    overhead.add_argument("--quick", action="store_true", help="fewer and shorter runs")
+    network.add_argument("--quick", action="store_true", help="a narrow network, fewer runs, nothing compiled")
+    network.add_argument("--repeats", type=int, metavar="N", help="how often each is timed (default: 5; quick: 2)")
+    network.add_argument("--threads", type=int, metavar="N", help="of each contender (default: one a core)")
+    network.add_argument("--peer", metavar="FILE", help="graph by demucs-onnx (default: made, if that is installed)")
+    network.add_argument(
+        "--storage", choices=("float32", "float16"), default="float32", help="of the graphs' weights (default: float32)"
     )
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
+    network.add_argument(
+        "--compile-within", type=float, default=600.0, metavar="S", help="limit for torch.compile (default: 600)"
+    )
 
 
 def _export(commands: "Commands[argparse.ArgumentParser]") -> None:

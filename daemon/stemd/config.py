@@ -1,8 +1,9 @@
 """The daemon's configuration: one TOML file, every default in the types below."""
 
 import os
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
@@ -14,6 +15,7 @@ from stemd.toml import read
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3_600)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=4_096)]
 Frames = Annotated[int, msgspec.Meta(ge=0, le=2**24)]
+EngineName = Literal["onnxruntime", "openvino", "auto"]
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,9 +43,17 @@ class Models(Table, frozen=True):
 
 
 class Engine(Table, frozen=True):
-    """How networks run."""
+    """What runs networks, and how."""
 
+    name: EngineName = "onnxruntime"  # auto: the fastest of those installed, timed when a model is first loaded
     threads: Annotated[int, msgspec.Meta(ge=0, le=256)] = 0  # of one run; 0: one a core, 8 at most
+    providers: tuple[str, ...] = ()  # of onnxruntime, best first, as "CUDAExecutionProvider"; the CPU's comes last
+    device: str = "CPU"  # of OpenVINO, as "GPU" or "AUTO"
+    models: dict[str, EngineName] = {}  # of single models, before `name`
+
+    def only(self, name: EngineName) -> Self:
+        """The same with one engine for every model."""
+        return msgspec.structs.replace(self, name=name, models={})
 
     def thread_count(self) -> int:
         """How many threads one run of a network uses."""
@@ -87,7 +97,7 @@ class Config(Table, frozen=True):
     models: Models = Models()
     engine: Engine = Engine()
     realtime: Realtime = Realtime()
-    plan: str = "live"  # of streams that name none: live or studio (the model's own), or one of `plans`
+    plan: str = ""  # of streams that name none: live or studio, or one of `plans`; empty: what the model recommends
     plans: dict[str, Plan] = {}
     linger: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 2  # hops that a network goes on after its last listener
 
@@ -115,7 +125,7 @@ def load_config(path: Path | None) -> Config:
     if path is None:
         return Config()
     config = read(path, Config, ConfigError, "`stemd check-config --defaults` prints every key with its default")
-    if config.plan not in {"live", "studio", *config.plans}:
+    if config.plan not in {"", "live", "studio", *config.plans}:
         raise ConfigError(f"{path}: plan {config.plan!r} is neither live nor studio nor a table [plans.{config.plan}]")
     try:
         _ = config.address
@@ -126,15 +136,21 @@ def load_config(path: Path | None) -> Config:
 
 def as_toml(config: Config) -> str:
     """The configuration as TOML text; read again, it gives the same."""
-    tables = msgspec.to_builtins(config)
-    lines = [f"{key} = {_literal(value)}" for key, value in tables.items() if not isinstance(value, dict)]
-    for name, table in tables.items():
-        if isinstance(table, dict):
-            rows = {f"{name}.{key}": row for key, row in table.items() if isinstance(row, dict)} or {name: table}
-            for title, row in rows.items():
-                if row:
-                    lines += ["", f"[{title}]", *(f"{key} = {_literal(value)}" for key, value in row.items())]
-    return "\n".join(lines) + "\n"
+    return "\n".join(_table("", msgspec.to_builtins(config))).lstrip("\n") + "\n"
+
+
+def _table(title: str, table: dict[str, Any]) -> list[str]:
+    lines = [f"{_key(key)} = {_literal(value)}" for key, value in table.items() if not isinstance(value, dict)]
+    if lines and title:
+        lines = ["", f"[{title}]", *lines]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            lines += _table(f"{title}.{_key(key)}" if title else _key(key), value)
+    return lines
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _literal(name)
 
 
 def _literal(value: Any) -> str:

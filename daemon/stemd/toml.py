@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -40,6 +41,8 @@ def read(path: Path, kind: type[T], error: type[StemdError], remedy: str) -> T:
 
 def _refuse_unknown(value: Any, hint: Any, where: str, path: Path, error: type[StemdError]) -> None:
     # msgspec refuses unknown keys too, but cannot name the nearest known one.
+    if isinstance(hint, UnionType):
+        hint = next(member for member in get_args(hint) if member is not type(None))
     arguments = get_args(hint)
     if isinstance(value, list) and arguments:
         for i, item in enumerate(value):

@@ -13,6 +13,7 @@ from rich.console import Console
 from stemd.cli import main
 from stemd.dsp.plan import Span
 from stemd.dsp.segmenter import Segment
+from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.store import find
 from stemd_bench import suite as suites
 from stemd_bench.command import measure
@@ -22,25 +23,28 @@ from stemd_bench.overhead.copying import config, write_model
 from stemd_bench.overhead.plan import NAME, PLAN, STEM
 from stemd_bench.overhead.verdicts import conclude, holds
 from stemd_bench.report import as_json, show
-from stemd_bench.results import Conclusion, Measure, Report, Variant
+from stemd_bench.results import Conclusion, Measure, Report, Skipped, Variant
 from stemd_bench.schema import SCHEMA, text
-from stemd_bench.suite import Case
+from stemd_bench.suite import Case, Suite
 
 MACHINE = Machine("Z80", 1, 0.1, "CP/M", "CPython 3", {"numpy": "2"}, "0", "1976-07-01T00:00:00+00:00", 0.0)
 
 
-class Counting:
+class Counting(Suite):
     """A suite whose cases give the numbers 1, 2, 3, ... in the order in which they run."""
 
     name = "counting"
     repeats = 3
     method: tuple[str, ...] = ("It counts.",)
     units: Mapping[str, str] = {"turn": "turns"}
-    headings: Mapping[str, str] = {"turn": "turn", "turn:high": "worst", "absent": "absent"}
+    headings: Sequence[Mapping[str, str]] = ({"turn": "turn", "turn:high": "worst", "absent": "absent"},)
 
     def __init__(self) -> None:
         self.turns = 0
-        self.cases: Sequence[Case] = [Case(name, {"letter": name}, self.count) for name in "ab"]
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        return [Case(name, {"letter": name}, self.count) for name in "ab"]
 
     def count(self) -> Mapping[str, float]:
         self.turns += 1
@@ -110,7 +114,7 @@ def test_the_copying_network_is_a_model_that_copies(tmp_path: Path) -> None:
     write_model(tmp_path)
     model = find(NAME, [tmp_path])
     model.check(model.manifest.live.window())
-    (specialist,) = model.open(threads=1)
+    (specialist,) = model.open(EngineOptions())
     assert specialist.stems == (STEM,)
     mixture = np.random.default_rng(0).standard_normal((2, PLAN.segment)).astype(np.float32)
     trusted = slice(PLAN.segment - PLAN.hop, PLAN.segment)
@@ -155,6 +159,26 @@ def test_one_bad_repeat_is_enough_not_to_hold() -> None:
 
 def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
     assert main(["bench", "overhead", "--json", str(tmp_path / "no" / "folder.json")]) == 78
+
+
+def test_what_was_left_out_is_shown_with_its_reason_and_remarks_too() -> None:
+    screen = io.StringIO()
+    more = msgspec.structs.replace(report(), skipped=(Skipped("c", "no such letter"),), remarks=("All counted.",))
+    show(more, Counting.headings, Console(file=screen, width=100))
+    assert "c: left out (no such letter)" in screen.getvalue()
+    assert "All counted." in screen.getvalue()
+
+
+def test_each_table_has_the_rows_that_fill_it() -> None:
+    screen = io.StringIO()
+    spread = Variant("spread", {}, {"s": Measure.of([1, 2, 3, 4, 9], "s")})
+    other = Variant("other", {}, {"x": Measure.of([0.0625], "s")})
+    found = msgspec.structs.replace(report(), variants=(spread, other))
+    show(found, ({"s": "s", "s:low": "low", "s:quartiles": "quartiles"}, {"x": "x"}), Console(file=screen, width=100))
+    lines = [line.split() for line in screen.getvalue().splitlines()]
+    assert ["spread", "3", "1", "2-4"] in lines
+    assert ["other", "0.062"] in lines
+    assert sum(line[:1] == ["spread"] for line in lines) == 1
 
 
 def test_a_run_describes_suite_machine_and_conclusions() -> None:

@@ -1,6 +1,7 @@
 """What `pip install stemd` brings is enough for a client, and for `stemd version` and `stemd --help`."""
 
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -51,6 +52,13 @@ def test_the_base_install_is_numpy_pyzmq_and_msgpack(clean: Path) -> None:
     listed = run([str(clean / "python"), "-m", "pip", "list", "--format=freeze"], check=True).stdout
     names = {line.partition("==")[0].partition(" @")[0].lower() for line in listed.split("\n") if line}
     assert {"numpy", "pyzmq", "msgpack", "stemd"} <= names <= BASE
+
+
+def test_the_doctor_works_there_and_names_the_extra(clean: Path) -> None:
+    done = run([str(clean / "stemd"), "doctor", "--address", "ipc:///nowhere"])
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.search(r"the daemon lacks .*\bmsgspec\b.*\bscipy\b.*: pip install", done.stdout)
+    assert done.stdout.splitlines()[-1].split(maxsplit=1) == ["next", "pip install 'stemd[daemon]'"]
 
 
 @pytest.mark.parametrize("module", ["stemd_client", "stemd_client.sync", "stemd_client.commands"])

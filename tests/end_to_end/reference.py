@@ -8,6 +8,7 @@ import numpy as np
 from stemd.audio import Float32Array
 from stemd.dsp.plan import WindowPlan
 from stemd.protocol import Plan
+from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.offline import separate
 from stemd.separation.specialist import Specialist
 from stemd.separation.store import Model, find
@@ -26,7 +27,7 @@ def model() -> Model:
 @cache
 def specialists() -> list[Specialist]:
     """The shipped network, loaded as the daemons load it."""
-    return model().open(threads=THREADS, spin=False)
+    return model().open(EngineOptions(threads=THREADS))
 
 
 def offline(mixture: Float32Array, rate: int, plan: WindowPlan = PLAN) -> Float32Array:

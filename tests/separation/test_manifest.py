@@ -90,6 +90,7 @@ def test_folder_and_file_name_the_same_manifest(folder: Path) -> None:
         ("commercial =", "comercial =", "unknown key 'licence.comercial' (did you mean 'commercial'?)"),
         ("[studio]", "[stuido]", "unknown key 'stuido' (did you mean 'studio'?)"),
         ('file = "rhythm.onnx"', 'fil = "r"', "unknown key 'specialists[1].fil' (did you mean 'file'?)"),
+        ("max_abs_diff = 0", "max_dif = 0", "unknown key 'parity.max_dif' (did you mean 'max_abs_diff'?)"),
         ("multiple = 1024", "zzz = 1024", "unknown key 'segments.zzz' (known: exact, maximum, minimum, multiple)"),
     ],
 )
@@ -134,6 +135,11 @@ def test_what_cannot_be_is_refused(folder: Path, old: str, new: str, words: str)
     assert str(fault.value).startswith(f"{folder / 'manifest.toml'}: ")
     assert words in str(fault.value)
     assert "\n" not in str(fault.value)
+
+
+def test_what_nobody_measured_may_be_left_out(folder: Path) -> None:
+    (folder / "manifest.toml").write_text(TEXT.partition("[parity]")[0], "utf-8")
+    assert load_manifest(folder).parity is None
 
 
 def test_only_masks_are_bound_to_the_spectrogram_grid(folder: Path) -> None:

@@ -14,6 +14,7 @@ from stemd.dsp.plan import Span
 from stemd.dsp.segmenter import Segment
 from stemd.errors import InferenceError, ModelLoadError
 from stemd.separation import manifest as manifests
+from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.pool import Estimate, Lane, NetworkId
 from stemd.separation.store import Model, find
 from stemd.separation.threads import ThreadPool, Worker
@@ -68,7 +69,7 @@ def segment(seed: int = 0, frames: int = FRAMES) -> Segment:
 
 @pytest.fixture
 def pool() -> ThreadPool:
-    made = ThreadPool(threads=1)
+    made = ThreadPool(EngineOptions())
     yield made
     made.close()
 
@@ -104,7 +105,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_workers_as_they_were(pool: Thr
 
 
 def test_the_earliest_deadline_runs_first_and_cancelled_jobs_never() -> None:
-    worker, gate, ran = Worker(Lane.REALTIME, 1), threading.Event(), []
+    worker, gate, ran = Worker(Lane.REALTIME, EngineOptions()), threading.Event(), []
     try:
         first = worker.call(gate.wait)
         futures = {deadline: worker.call(lambda d=deadline: ran.append(d), deadline) for deadline in (30, 10, 40, 20)}
@@ -120,7 +121,7 @@ def test_the_earliest_deadline_runs_first_and_cancelled_jobs_never() -> None:
 
 
 def test_closing_drops_what_waits_and_refuses_more() -> None:
-    worker, gate = Worker(Lane.FREE, 1), threading.Event()
+    worker, gate = Worker(Lane.FREE, EngineOptions()), threading.Event()
     running = worker.call(gate.wait)
     waiting: Future[None] = worker.call(lambda: None, 5)
     threading.Timer(0.05, gate.set).start()
@@ -142,6 +143,6 @@ def test_lanes_do_not_wait_for_each_other(pool: ThreadPool) -> None:
 def test_measuring_gives_a_time_for_each_specialist(pool: ThreadPool, tmp_path: Path) -> None:
     model = copying_model(tmp_path)
     pool.load(model)
-    (timing,) = pool.measure(model, FRAMES, Lane.REALTIME)
+    (timing,) = pool.measure(model, FRAMES, Lane.REALTIME, [0])
     assert 0 < timing.median <= timing.p99
     assert isinstance(pool.submit(NetworkId("copy", 0), segment(), Lane.FREE, 0).result(10), Estimate)

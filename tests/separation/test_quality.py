@@ -9,6 +9,7 @@ import soundfile
 from stemd.audio import Float32Array
 from stemd.cli import main
 from stemd.separation.assembly import Assembly
+from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.offline import separate
 from stemd.separation.specialist import Specialist
 from stemd.separation.store import Model, find
@@ -48,7 +49,7 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def specialists(model: Model) -> list[Specialist]:
-    return model.open(threads=1)
+    return model.open(EngineOptions())
 
 
 def music(frames: int, rate: int, channels: int) -> Float32Array:

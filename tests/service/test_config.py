@@ -1,10 +1,14 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from stemd.address import Address, default_address
-from stemd.config import Config, as_toml, load_config
+from stemd.cli import _parser
+from stemd.config import Config, Engine, EngineName, as_toml, load_config
 from stemd.errors import ConfigError
+from stemd.separation.engines import AUTO, ENGINES
+from stemd.separation.engines.engine import EngineOptions
 
 
 def write(folder: Path, text: str) -> Path:
@@ -23,9 +27,38 @@ def test_plans_survive_the_round_trip(tmp_path: Path) -> None:
     assert load_config(write(tmp_path, as_toml(config))) == config
 
 
+def test_engines_of_single_models_survive_the_round_trip(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        '[engine]\nname = "auto"\nproviders = ["A", "B"]\n[engine.models]\nplain = "openvino"\n"a.b" = "auto"\n',
+    )
+    engine = load_config(path).engine
+    assert (engine.name, engine.providers, engine.models) == ("auto", ("A", "B"), {"plain": "openvino", "a.b": "auto"})
+    assert load_config(write(tmp_path, as_toml(load_config(path)))).engine == engine
+
+
+def test_engine_options_are_what_the_configuration_says() -> None:
+    table = Engine(name="openvino", threads=3, providers=("A",), device="GPU", models={"m": "onnxruntime"})
+    options = EngineOptions.configured(table)
+    assert (options.threads, options.providers, options.device) == (3, ("A",), "GPU")
+    assert (options.engine_of("m"), options.engine_of("n")) == ("onnxruntime", "openvino")
+    assert EngineOptions.configured(table.only("auto")).engine_of("m") == "auto"
+    assert EngineOptions.configured(Engine()).threads >= 1
+
+
+def test_configuration_and_command_line_know_the_same_engines() -> None:
+    assert {*get_args(EngineName)} == {*ENGINES, AUTO}
+    for command in (["serve"], ["separate", "x", "-o", "y"]):
+        for name in get_args(EngineName):
+            assert _parser().parse_args([*command, "--engine", name]).engine == name
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("[engine]\nname = 'onnx'", ["engine.name", "'onnx'"]),
+        ("[engine.models]\nx = 'onnx'", ["engine.models", "'onnx'"]),
+        ("[engine]\nprovider = ['x']", ["'engine.provider'", "did you mean 'providers'"]),
         ("[server]\nadress = 'x'", ["'server.adress'", "did you mean 'address'"]),
         ("[sever]", ["'sever'", "did you mean 'server'"]),
         ("[plans.x]\nsegment = 1\nhop = 1\noverlap = 0\nlookahed = 0", ["plans.x.lookahed", "lookahead"]),

@@ -16,14 +16,14 @@ from stemd_bench.overhead.task import Task
 from stemd_bench.overhead.verdicts import conclude
 from stemd_bench.process import Daemon
 from stemd_bench.results import Conclusion, Variant
-from stemd_bench.suite import Case
+from stemd_bench.suite import Case, Suite
 
 _MOST_STREAMS: Final = 128  # the daemon's limit; the ladder stops before
 _LADDER: Final = {44_100: (1, 10, 25, 50, 75, 100), 48_000: (1, 10, 25, 50)}
 _SHORT_LADDER: Final = {44_100: (1, 10, 50), 48_000: (1,)}
 
 
-class Overhead:
+class Overhead(Suite):
     """See Suite.
 
     Args:
@@ -65,20 +65,22 @@ class Overhead:
         "changed": "blocks",
         "lost": "blocks",
     }
-    headings: Mapping[str, str] = {
-        "opened": "streams\nopen",
-        "added_p50": "added\np50",
-        "added_p99": "\np99",
-        "added_p99:high": "\nworst",
-        "trip_p50": "trip\np50",
-        "trip_p99": "\np99",
-        "ping_p50": "ping\np50",
-        "cpu_per_stream": "% of a core\nper stream",
-        "client_cpu": "\nclient",
-        "others": "\nothers",
-        "degraded:high": "worst\ndegraded",
-        "dropped:high": "\ndropped",
-    }
+    headings: Sequence[Mapping[str, str]] = (
+        {
+            "opened": "streams\nopen",
+            "added_p50": "added\np50",
+            "added_p99": "\np99",
+            "added_p99:high": "\nworst",
+            "trip_p50": "trip\np50",
+            "trip_p99": "\np99",
+            "ping_p50": "ping\np50",
+            "cpu_per_stream": "% of a core\nper stream",
+            "client_cpu": "\nclient",
+            "others": "\nothers",
+            "degraded:high": "worst\ndegraded",
+            "dropped:high": "\ndropped",
+        },
+    )
 
     def __init__(self, *, quick: bool) -> None:
         self.repeats = 1 if quick else 3

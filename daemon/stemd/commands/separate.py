@@ -1,20 +1,25 @@
 """`stemd separate`: whole files, in this process."""
 
 import argparse
+import logging
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import soundfile
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stemd.audio import Float32Array
 from stemd.commands.plans import parse_plan
-from stemd.config import Engine, load_config
+from stemd.config import Config, load_config
 from stemd.dsp.mixing import residual
 from stemd.dsp.plan import WindowPlan
 from stemd.errors import ConfigError, StemdError, UnknownStemError, nearest
+from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.offline import separate
 from stemd.separation.specialist import Specialist
 from stemd.separation.store import Model, find
@@ -26,6 +31,8 @@ _KEPT: Final = {"wav": ("PCM_16", "PCM_24", "PCM_32", "DOUBLE", "FLOAT"), "flac"
 
 def run(options: argparse.Namespace) -> int:
     """Separate each file into `DIR/NAME/STEM.wav`; a file that fails does not stop the others."""
+    level = logging.INFO if options.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="stemd: %(message)s", stream=sys.stderr)
     config = load_config(Path(options.config) if options.config else None)
     model = find(options.model, config.model_folders)
     named = parse_plan(options.plan)
@@ -35,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     _check_targets(jobs, wanted, options)
     specialists = [
         s
-        for s in model.open(threads=Engine(threads=options.threads).thread_count())
+        for s in model.open(_engine(config, options))
         if not set(s.stems).isdisjoint({*wanted, *([VOCALS] if INSTRUMENTAL in wanted else [])})
     ]
     faults = 0
@@ -46,6 +53,15 @@ def run(options: argparse.Namespace) -> int:
             faults += 1
             Console(stderr=True, soft_wrap=True).print(f"stemd: {exc}", markup=False, highlight=False)
     return 1 if faults else 0
+
+
+def _engine(config: Config, options: argparse.Namespace) -> EngineOptions:
+    """How networks run: as configured, but for what the command line says."""
+    table = config.engine.only(options.engine) if options.engine else config.engine
+    if options.threads:
+        table = msgspec.structs.replace(table, threads=options.threads)
+    # Nothing else waits for the processor here.
+    return replace(EngineOptions.configured(table), spin=True)
 
 
 def _wanted(stems: list[str] | None, model: Model) -> list[str]:

@@ -30,6 +30,8 @@ def run(options: argparse.Namespace) -> int:
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, address=options.address))
     if options.model:
         config = msgspec.structs.replace(config, models=msgspec.structs.replace(config.models, default=options.model))
+    if options.engine:
+        config = msgspec.structs.replace(config, engine=config.engine.only(options.engine))
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(_serve(config))
     return 0

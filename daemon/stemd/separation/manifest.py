@@ -139,7 +139,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A model: a set of specialists with one rate and one kind. Lengths are frames at `sample_rate` (Hz).
 
     `storage` is how the large weights lie in the file; the arithmetic is float32 either way. A `lossy` model gave up
-    exactness for size on purpose.
+    exactness for size on purpose. Without `parity` nobody has measured how true the graph is. `plan` is what
+    streams get that name no plan.
     """
 
     name: Name
@@ -152,9 +153,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     segments: Segments
     live: PlanRow
     studio: PlanRow
+    plan: Literal["live", "studio"] = "live"
     licence: Licence
     origin: Origin
-    parity: Parity
+    parity: Parity | None = None
 
     @property
     def stems(self) -> tuple[str, ...]:

@@ -57,8 +57,10 @@ class Pool(Protocol):
         """
         ...
 
-    def measure(self, model: Model, segment: int, lane: Lane) -> Sequence[Timing]:
-        """Warm the networks at a segment length in one lane, and time each; yields to every job with a deadline.
+    def measure(self, model: Model, segment: int, lane: Lane, specialists: Sequence[int]) -> list[Timing]:
+        """Warm networks at a segment length in one lane, and time each; yields to every job with a deadline.
+
+        `specialists` are indices into the manifest's. One that takes seconds is run three times in all.
 
         Blocks.
         """

@@ -3,15 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 
 from stemd.dsp.plan import WindowPlan
 from stemd.errors import ModelLoadError, PlanError, nearest
+from stemd.separation.choosing import choose
+from stemd.separation.engines import engine_named
+from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.manifest import MANIFEST_NAME, Manifest, load_manifest, verify
-from stemd.separation.specialist import Specialist, open_specialist
+from stemd.separation.specialist import Specialist, check_kind, specialist
 
 SHIPPED = Path(__file__).parent.parent / "models"
+_ASIDE: Final = ".old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +46,65 @@ class Model:
             )
             raise PlanError(f"{plan}: model {self.manifest.name!r} takes segments of {lengths} frames")
 
-    def open(self, *, threads: int, spin: bool = True) -> list[Specialist]:
+    def engine(self, options: EngineOptions) -> str:
+        """The name of the engine that runs it; with `auto` the first call may take seconds, see choose.
+
+        Raises:
+            ConfigError: the options name no engine.
+            ModelLoadError: the engine cannot be used here, or `auto` found none that runs the model.
+        """
+        return choose(self.folder, self.manifest, options, spectral=self.spectral)
+
+    def open(self, options: EngineOptions) -> list[Specialist]:
         """Load every specialist, in the manifest's order.
 
         Raises:
-            ModelLoadError: a file is missing, damaged or not understood.
+            ConfigError: the options name no engine, or what it does not know.
+            ModelLoadError: a file is missing, damaged or not understood, or the engine cannot be used here.
         """
         verify(self.folder, self.manifest)
+        check_kind(self.manifest)
+        engine = engine_named(self.engine(options))
         return [
-            open_specialist(self.folder, self.manifest, entry, threads=threads, spin=spin)
+            specialist(self.manifest, entry, engine.load(self.folder / entry.file, options))
             for entry in self.manifest.specialists
         ]
 
 
+def user_folder() -> Path:
+    """The user's own folder of models, which `stemd models pull` and `import` fill."""
+    return Path(platformdirs.user_data_dir("stemd")) / "models"
+
+
 def folders(extra: Sequence[Path] = ()) -> list[Path]:
     """Where models are looked for, first come first served."""
-    return [*extra, Path(platformdirs.user_data_dir("stemd")) / "models", SHIPPED]
+    return [*extra, user_folder(), SHIPPED]
+
+
+def aside(folder: Path) -> Path:
+    """Where a model's folder lies while another takes its place."""
+    return folder.with_name(f".{folder.name}{_ASIDE}")
+
+
+def name_of(folder: Path) -> str | None:
+    """The name of the model in `folder`; None if it is hidden, as one is that is not whole yet."""
+    name = folder.name
+    if not name.startswith("."):
+        return name
+    # Between the two renames of a replacement the model lies aside only; if that was cut short, it still counts.
+    return name[1:].removesuffix(_ASIDE) if name.endswith(_ASIDE) else None
 
 
 def on_disk(extra: Sequence[Path] = ()) -> Iterator[Path]:
     """Each model's folder; of two with one name, the first."""
     seen: set[str] = set()
     for place in folders(extra):
-        for path in sorted(place.glob(f"*/{MANIFEST_NAME}")):
-            if path.parent.name not in seen:
-                seen.add(path.parent.name)
-                yield path.parent
+        models = [path.parent for path in place.glob(f"*/{MANIFEST_NAME}")]
+        for folder in sorted(models, key=lambda model: (model.name.startswith("."), model.name)):
+            name = name_of(folder)
+            if name and name not in seen:
+                seen.add(name)
+                yield folder
 
 
 def find(name: str, extra: Sequence[Path] = ()) -> Model:
@@ -75,7 +113,7 @@ def find(name: str, extra: Sequence[Path] = ()) -> Model:
     Raises:
         ModelLoadError: there is none, or its manifest cannot be used.
     """
-    known = {path.name: path for path in on_disk(extra)}
+    known = {name_of(path) or "": path for path in on_disk(extra)}
     if name not in known:
         raise ModelLoadError(f"no model {name!r} in {', '.join(map(str, folders(extra)))}{nearest(name, known)}")
     manifest = load_manifest(known[name] / MANIFEST_NAME)

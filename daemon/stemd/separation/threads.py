@@ -1,4 +1,4 @@
-"""The pool in threads: onnxruntime releases the interpreter's lock while it runs, so threads are enough for speed."""
+"""The pool in threads: engines release the interpreter's lock while they run, so threads are enough for speed."""
 
 import heapq
 import itertools
@@ -9,18 +9,17 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
-import numpy as np
-
-from stemd.dsp import stft
-from stemd.dsp.plan import Span
 from stemd.dsp.segmenter import Segment
 from stemd.errors import InferenceError, StemdError
+from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.pool import Estimate, Lane, NetworkId, Timing
-from stemd.separation.specialist import CHANNELS, Specialist
+from stemd.separation.specialist import Specialist
 from stemd.separation.store import Model
+from stemd.separation.trial import trial
 
 T = TypeVar("T")
 
@@ -28,14 +27,16 @@ _NICENESS: Final = 10
 _WARM_RUNS: Final = 2
 _TIMED_RUNS: Final = (8, 100)  # at least, at most
 _TIMED_SECONDS: Final = 0.3  # between those, as many as this takes
+_SLOW_RUNS: Final = 2  # of a network that takes seconds
+_SLOW_SECONDS: Final = 3.0
 
 
 class Worker:
     """One thread with networks of its own. Jobs wait in a heap by deadline; its length is bounded by who submits."""
 
-    def __init__(self, lane: Lane, threads: int) -> None:
+    def __init__(self, lane: Lane, options: EngineOptions) -> None:
         self.networks: dict[str, list[Specialist]] = {}
-        self._threads, self._lane = threads, lane
+        self._options, self._lane = options, lane
         self._jobs: list[tuple[int, int, Callable[[], Any], Future[Any]]] = []
         self._order = itertools.count()
         self._changed = threading.Condition()
@@ -55,8 +56,7 @@ class Worker:
 
     def load(self, model: Model) -> None:
         """Open the model's networks; call this in the worker's thread, whose niceness they inherit."""
-        # Spinning makes a run a little shorter and the event loop, which needs a core too, a lot later.
-        self.networks[model.manifest.name] = model.open(threads=self._threads, spin=False)
+        self.networks[model.manifest.name] = model.open(self._options)
 
     def close(self) -> None:
         """Drop what waits, finish what runs."""
@@ -98,47 +98,57 @@ class ThreadPool:
     """See Pool: one worker for each lane.
 
     Args:
-        threads: how many threads one run of a network may use.
+        options: how networks run. They do not spin, whatever it says.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self._workers = {lane: Worker(lane, threads) for lane in Lane}
+    def __init__(self, options: EngineOptions) -> None:
+        # Spinning makes a run a little shorter and the event loop, which needs a core too, a lot later.
+        self.options = replace(options, spin=False)
+        self._workers = {lane: Worker(lane, self.options) for lane in Lane}
         self._loading = threading.Lock()
 
     def load(self, model: Model) -> None:
         """See Pool."""
+        name = model.manifest.name
         with self._loading:
-            loads = [
-                worker.call(partial(worker.load, model))
-                for worker in self._workers.values()
-                if model.manifest.name not in worker.networks
-            ]
+            absent = [worker for worker in self._workers.values() if name not in worker.networks]
             try:
-                for load in loads:
-                    load.result()
+                if absent:
+                    self._choose(model)
+                # One by one, the realtime lane first: threads that lanes share keep the niceness of their first user.
+                for worker in absent:
+                    worker.call(partial(worker.load, model)).result()
             except (StemdError, CancelledError):
                 for worker in self._workers.values():
-                    worker.networks.pop(model.manifest.name, None)
+                    worker.networks.pop(name, None)
                 raise
 
-    def measure(self, model: Model, segment: int, lane: Lane) -> Sequence[Timing]:
+    def _choose(self, model: Model) -> None:
+        """Have the engine chosen where no stream is kept waiting."""
+        free = self._workers[Lane.FREE]
+        if any(worker.networks for worker in self._workers.values()):
+            free.call(partial(model.engine, self.options), sys.maxsize).result()
+        else:
+            model.engine(self.options)
+
+    def measure(self, model: Model, segment: int, lane: Lane, specialists: Sequence[int]) -> list[Timing]:
         """See Pool."""
-        trial = _trial(segment, spectral=model.spectral)
+        sample = trial(segment, spectral=model.spectral)
         worker = self._workers[lane]
         timings = []
-        for index in range(len(model.manifest.specialists)):
+        for index in specialists:
 
             def timed(index: int = index) -> float:
                 begin = time.perf_counter()
-                worker.networks[model.manifest.name][index].run(trial)
+                worker.networks[model.manifest.name][index].run(sample)
                 return time.perf_counter() - begin
 
             # One call a run, so that no stream's segment waits for more than one of them.
             for _ in range(_WARM_RUNS):
-                worker.call(timed, sys.maxsize).result()
+                if worker.call(timed, sys.maxsize).result() > _SLOW_SECONDS / _TIMED_RUNS[0]:
+                    break
             seconds: list[float] = []
-            while len(seconds) < _TIMED_RUNS[0] or (sum(seconds) < _TIMED_SECONDS and len(seconds) < _TIMED_RUNS[1]):
+            while not _enough(seconds):
                 seconds.append(worker.call(timed, sys.maxsize).result())
             timings.append(_timing(seconds))
         return timings
@@ -160,16 +170,14 @@ class ThreadPool:
             worker.close()
 
 
+def _enough(seconds: Sequence[float]) -> bool:
+    """Whether so many runs tell what a network takes."""
+    if sum(seconds) >= _SLOW_SECONDS:
+        return len(seconds) >= _SLOW_RUNS
+    return len(seconds) >= _TIMED_RUNS[0] and (sum(seconds) >= _TIMED_SECONDS or len(seconds) >= _TIMED_RUNS[1])
+
+
 def _timing(seconds: list[float]) -> Timing:
     ranked = sorted(seconds)
     # The nearest rank; of fewer than a hundred runs that is the slowest.
     return Timing(median=ranked[len(ranked) // 2], p99=ranked[-(-99 * len(ranked) // 100) - 1])
-
-
-def _trial(segment: int, *, spectral: bool) -> Segment:
-    """A segment of quiet noise, as long as asked, all of it but the STFT's edge trusted."""
-    mixture = np.random.default_rng(0).normal(0, 0.05, (CHANNELS, segment)).astype(np.float32)
-    if not spectral:
-        return Segment(Span(0, 0, slice(0, segment)), mixture, None)
-    spectrum = stft.analyse(np.pad(mixture, ((0, 0), (stft.HALF, 0))))
-    return Segment(Span(0, 0, slice(0, segment - stft.HALF)), mixture, spectrum)

@@ -19,7 +19,7 @@ class Library:
     def __init__(self, pool: Pool, folders: Sequence[Path]) -> None:
         self._pool, self._folders = pool, folders
         self.models: dict[str, Model] = {}
-        self._timings: dict[tuple[str, int, Lane], Sequence[Timing]] = {}
+        self._timings: dict[tuple[str, int, Lane], dict[int, Timing]] = {}
         self._busy = asyncio.Lock()
 
     async def load(self, name: str) -> Model:
@@ -37,15 +37,15 @@ class Library:
                 self.models[name] = model
             return self.models[name]
 
-    async def timings(self, model: Model, segment: int, lane: Lane) -> Sequence[Timing]:
-        """What a segment costs in a lane, one Timing for each specialist; the networks are warm afterwards."""
-        key = (model.manifest.name, segment, lane)
-        if key in self._timings:
-            return self._timings[key]
-        async with self._busy:
-            if key not in self._timings:
-                self._timings[key] = await asyncio.to_thread(self._pool.measure, model, segment, lane)
-            return self._timings[key]
+    async def timings(self, model: Model, segment: int, lane: Lane, specialists: Sequence[int]) -> list[Timing]:
+        """What a segment costs in a lane, one Timing for each of `specialists`; these networks are warm afterwards."""
+        known = self._timings.setdefault((model.manifest.name, segment, lane), {})
+        if not known.keys() >= set(specialists):
+            async with self._busy:
+                missing = [index for index in specialists if index not in known]
+                found = await asyncio.to_thread(self._pool.measure, model, segment, lane, missing)
+                known.update(zip(missing, found, strict=True))
+        return [known[index] for index in specialists]
 
     def forget(self, model: Model, segment: int) -> None:
         """Measure a segment anew when it is asked for again."""

@@ -39,7 +39,6 @@ async def promise(
     stems = _stems(request, model)
     frames = latency(plan, model.manifest.sample_rate, request.rate) + request.block
     if request.timing == "free":
-        await library.timings(model, plan.segment, Lane.FREE)
         return Promise(request, model, plan, stems, frames), None
     try:
         demand = await _admit(model, plan, stems, config, library, demands)
@@ -61,14 +60,15 @@ async def _admit(
 ) -> Demand:
     """The smallest demand that keeps every promise; measured in the free lane first, to spare the other streams."""
     hop = plan.hop / model.manifest.sample_rate
-    rough = _compute(await library.timings(model, plan.segment, Lane.FREE), model, stems)
+    wanted = _specialists(model, stems)
+    rough = _compute(await library.timings(model, plan.segment, Lane.FREE, wanted))
     shortest = min([hop, *(d.hop for d in demands.values())])
     if rough > shortest:
         raise Overloaded(
             f"a segment takes {rough:.2f} s here, longer than a hop of {shortest:.2f} s: use a longer hop, "
             "fewer stems or timing 'free'"
         )
-    compute = _compute(await library.timings(model, plan.segment, Lane.REALTIME), model, stems)
+    compute = _compute(await library.timings(model, plan.segment, Lane.REALTIME, wanted))
     return Demand(compute, hop, admission.budget(compute, hop, list(demands.values()), config.realtime.ahead))
 
 
@@ -81,7 +81,7 @@ def resolve(wanted: Plan | str | None, config: Config, model: Model) -> WindowPl
     if isinstance(wanted, Plan):
         plan = WindowPlan(wanted.segment, wanted.hop, wanted.overlap, wanted.lookahead)
     else:
-        plan = named_plan(wanted or config.plan, config, model)
+        plan = named_plan(wanted or config.plan or model.manifest.plan, config, model)
     model.check(plan)
     if model.spectral:
         check_grid(plan)
@@ -112,7 +112,10 @@ def _stems(request: Open, model: Model) -> tuple[str, ...]:
     return tuple(stem for stem in stems if stem in request.stems)
 
 
-def _compute(timings: Sequence[Timing], model: Model, stems: Sequence[str]) -> float:
-    entries = model.manifest.specialists
-    used = [t for entry, t in zip(entries, timings, strict=True) if not set(entry.stems).isdisjoint(stems)]
-    return sum(t.p99 for t in used)
+def _specialists(model: Model, stems: Sequence[str]) -> list[int]:
+    """Which of a model's specialists these stems need."""
+    return [i for i, entry in enumerate(model.manifest.specialists) if not set(entry.stems).isdisjoint(stems)]
+
+
+def _compute(timings: Sequence[Timing]) -> float:
+    return sum(timing.p99 for timing in timings)

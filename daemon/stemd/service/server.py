@@ -13,12 +13,13 @@ from stemd import __version__
 from stemd import protocol as wire
 from stemd.config import Config
 from stemd.errors import ProtocolError, StemdError
+from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.pool import Lane
 from stemd.separation.threads import ThreadPool
 from stemd.service.courier import Courier, fault
 from stemd.service.library import Library
 from stemd.service.listeners import Listeners
-from stemd.service.opening import named_plan
+from stemd.service.opening import resolve
 from stemd.service.port import Port, Receiver
 from stemd.service.sessions import GONE_AFTER_NS, Session, Sessions
 from stemd.service.streams import Streams
@@ -59,7 +60,7 @@ class Server:
     async def __aenter__(self) -> Self:
         """Bind, load, warm up."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._pool = ThreadPool(self.config.engine.thread_count())
+        self._pool = ThreadPool(EngineOptions.configured(self.config.engine))
         self._library = Library(self._pool, self.config.model_folders)
         try:
             requests = self._bind(self.config.address.requests, self._on_request)
@@ -107,9 +108,10 @@ class Server:
     async def _warm(self) -> None:
         for name in dict.fromkeys((self.config.models.default, *self.config.models.preload)):
             model = await self._library.load(name)
-            plan = named_plan(self.config.plan, self.config, model)
+            plan = resolve(None, self.config, model)
+            everything = range(len(model.manifest.specialists))
             for lane in Lane:
-                await self._library.timings(model, plan.segment, lane)
+                await self._library.timings(model, plan.segment, lane, everything)
 
     async def _release(self) -> None:
         if self._watcher:

@@ -1,0 +1,1 @@
+"""The user's models: how they are fetched, imported, checked and removed."""

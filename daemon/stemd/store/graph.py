@@ -1,0 +1,69 @@
+"""What a graph says of itself: how long a segment it takes, and how many stems it gives."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from stemd.separation.specialist import CHANNELS
+from stemd.store.errors import StoreError
+
+# Must stand in the environment before the first import; onnxruntime writes telemetry files otherwise.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+_FLOAT: Final = "tensor(float)"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A graph from samples (1, 2, `frames`) to samples (1, `rows`, 2, `frames`); None where it leaves that open."""
+
+    frames: int | None
+    rows: int | None
+
+
+def signature(path: Path) -> Signature:
+    """Read a graph's signature.
+
+    Raises:
+        StoreError: it is no graph, keeps its weights elsewhere, or is not of this form.
+    """
+    session = _opened(path)
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1:
+        names = f"takes {', '.join(i.name for i in inputs)} and gives {', '.join(o.name for o in outputs)}"
+        raise StoreError(f"{path.name}: {names}; stemd imports graphs with one input and one output, both samples")
+    taken, given = inputs[0].shape, outputs[0].shape
+    if inputs[0].type != _FLOAT or outputs[0].type != _FLOAT:
+        raise StoreError(f"{path.name}: {inputs[0].type} in, {outputs[0].type} out; float32 is wanted at both ends")
+    if len(taken) != 3 or not _may_be(taken[0], 1) or not _may_be(taken[1], CHANNELS):
+        raise StoreError(f"{path.name}: takes {_shape(taken)}; samples in stereo (1, 2, frames) are wanted")
+    if len(given) == 3:
+        given = [1, *given]
+    if len(given) != 4 or not _may_be(given[2], CHANNELS) or not _may_be(given[3], taken[2]):
+        raise StoreError(f"{path.name}: gives {_shape(given)}; (1, stems, 2, {taken[2]}) is wanted")
+    return Signature(*(size if isinstance(size, int) else None for size in (taken[2], given[1])))
+
+
+def _opened(path: Path) -> Any:
+    import onnxruntime as ort  # noqa: PLC0415 - takes 0.2 s
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    # Only the shapes are asked for, so the graph need not be made fast.
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as exc:  # onnxruntime raises its own classes straight from Exception
+        if "external" in str(exc).lower():
+            join = "onnx.save(onnx.load('IN.onnx'), 'OUT.onnx')"
+            raise StoreError(f"{path.name}: keeps its weights in a second file; join them first: {join}") from exc
+        raise StoreError(f"{path.name}: is no graph that onnxruntime can load ({str(exc).splitlines()[0]})") from exc
+
+
+def _may_be(size: object, wanted: object) -> bool:
+    return not isinstance(size, int) or not isinstance(wanted, int) or size == wanted
+
+
+def _shape(sizes: list[object]) -> str:
+    return f"({', '.join(map(str, sizes))})"

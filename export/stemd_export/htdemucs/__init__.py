@@ -1,0 +1,1 @@
+"""HT-Demucs: from a checkpoint to ONNX graphs that stemd runs."""

@@ -1,0 +1,124 @@
+"""How far a graph is from the stock network in PyTorch, stem by stem, on music-like signals."""
+
+import math
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import torch
+
+from stemd.audio import Float32Array
+from stemd.dsp.plan import Span
+from stemd.dsp.segmenter import Segment
+from stemd.separation.specialist import Specialist
+from stemd_export.htdemucs.bag import Expert
+
+# Of full scale, and 60 dB below it with an offset: normalisation must hold for both.
+LEVELS: Final = ((0.7, 0.0), (0.0007, 0.0002))
+_SEED: Final = 2022
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What parity demands: an SNR in dB at least, and a largest difference over the reference's peak at most."""
+
+    snr_db: float
+    of_peak: float
+
+    def holds(self, row: "Row") -> bool:
+        """Whether a stem is within it; what is not a number is not."""
+        return row.snr_db >= self.snr_db and row.max_abs_diff <= self.of_peak
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Parity of one stem, and what its graph weighs. The worst of all signals counts.
+
+    Attributes:
+        stem: its name.
+        file: of the graph that gives it.
+        max_abs_diff: largest difference over the reference's peak.
+        snr_db: the reference's power over the difference's, dB.
+        nodes: operators in the graph.
+        megabytes: of the file, 10^6 bytes.
+        load_seconds: until the engine was ready.
+        run_seconds: one segment in the engine, transforms included; the median.
+        pytorch_seconds: the same segment in PyTorch, all its stems; the median.
+    """
+
+    stem: str
+    file: str
+    max_abs_diff: float
+    snr_db: float
+    nodes: int
+    megabytes: float
+    load_seconds: float
+    run_seconds: float
+    pytorch_seconds: float
+
+
+def compare(expert: Expert, file: Path, specialist: Specialist, load_seconds: float) -> list[Row]:
+    """Run the stock network and the exported one on the same signals.
+
+    Args:
+        expert: the stock network, and the sources that the graph gives.
+        file: the graph.
+        specialist: the graph, loaded as the daemon loads it.
+        load_seconds: how long that took.
+    """
+    found, references, seconds, stock = [], [], [], []
+    for level, offset in LEVELS:
+        mixture = probe(expert.frames) * np.float32(level) + np.float32(offset)
+        span = Span(0, 0, slice(0, expert.frames))
+        started = time.perf_counter()
+        references.append(_reference(expert, mixture))
+        between = time.perf_counter()
+        found.append(specialist.run(Segment(span, mixture, None)))
+        stock.append(between - started)
+        seconds.append(time.perf_counter() - between)
+    nodes = len(onnx.load(file).graph.node)
+    rows = []
+    for i, stem in enumerate(expert.stems):
+        pairs = [(reference[i], estimate[i]) for reference, estimate in zip(references, found, strict=True)]
+        worst = max(_of_peak(*pair) for pair in pairs), min(_snr(*pair) for pair in pairs)
+        costs = load_seconds, statistics.median(seconds), statistics.median(stock)
+        rows.append(Row(stem, file.name, *worst, nodes, file.stat().st_size / 1e6, *costs))
+    return rows
+
+
+def probe(frames: int, rate: int = 44_100) -> Float32Array:
+    """A seeded stand-in for music, (2, frames) of peak 1: plucked tones over eight octaves, drum hits, some noise."""
+    random = np.random.default_rng(_SEED)
+    t = np.arange(frames) / rate
+    out = np.zeros((2, frames))
+    for k in range(24):
+        frequency = 55 * 2 ** (random.integers(0, 96) / 12)
+        envelope = np.exp(-3 * ((t * random.uniform(1, 4)) % 1))
+        phase = random.uniform(0, 2 * math.pi, (2, 1))
+        out += 0.3 / (1 + 0.2 * k) * envelope * np.sin(2 * math.pi * frequency * t + phase)
+    hits = np.exp(-25 * ((2 * t + random.uniform()) % 1))
+    out += (0.4 * hits + 0.003) * random.standard_normal((2, frames))
+    scaled: Float32Array = (out / np.abs(out).max()).astype(np.float32)
+    return scaled
+
+
+def _reference(expert: Expert, mixture: Float32Array) -> Float32Array:
+    """What the stock network gives, (sources wanted, 2, frames)."""
+    with torch.inference_mode():
+        out: Float32Array = expert.model(torch.from_numpy(mixture)[None]).numpy()[0]
+    return out[list(expert.wanted)]
+
+
+def _of_peak(reference: Float32Array, found: Float32Array) -> float:
+    return float(np.abs(found.astype(np.float64) - reference).max() / np.abs(reference).max())
+
+
+def _snr(reference: Float32Array, found: Float32Array) -> float:
+    error = np.square(found.astype(np.float64) - reference).sum()
+    power = np.square(reference.astype(np.float64)).sum()
+    # 200 dB is more than float32 can tell.
+    return float(10 * np.log10(power / np.maximum(error, power * 1e-20)))
