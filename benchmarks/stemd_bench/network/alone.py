@@ -33,7 +33,15 @@ def measure(recipe: Recipe, limit: float) -> dict[str, float]:
     Raises:
         StemdError: it failed or took too long.
     """
-    words = msgspec.json.encode(recipe)
+    status, out, said = _process(msgspec.json.encode(recipe), limit)
+    if status:
+        last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise StemdError(f"failed in a process of its own (status {status}): {''.join(last)}")
+    return msgspec.json.decode(out.splitlines()[-1], type=dict[str, float])
+
+
+def _process(words: bytes, limit: float) -> tuple[int, bytes, bytes]:
+    """Status, output and complaints of the process that gets these words."""
     with subprocess.Popen(
         [sys.executable, "-m", "stemd_bench.network.alone"],
         stdin=subprocess.PIPE,
@@ -47,10 +55,7 @@ def measure(recipe: Recipe, limit: float) -> dict[str, float]:
             raise StemdError(f"was not done within {limit:g} s") from exc
         finally:
             _end(process)
-    if process.returncode:
-        last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise StemdError(f"failed in a process of its own (status {process.returncode}): {''.join(last)}")
-    return msgspec.json.decode(out.splitlines()[-1], type=dict[str, float])
+    return process.returncode, out, said
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -10,8 +10,10 @@ import torch
 from stemd.errors import StemdError
 from stemd.separation.manifest import Storage
 from stemd_bench.network import peer
+from stemd_bench.network.undone import CHOICES, undone
 from stemd_export.htdemucs import weights
 from stemd_export.htdemucs.build import hybrid_graph
+from stemd_export.htdemucs.portable import portable_graph
 from stemd_export.htdemucs.seeded import NARROW, PUBLISHED, SOURCES, seeded_model
 
 SPECIALISTS: Final = len(SOURCES)
@@ -69,18 +71,11 @@ def _write_changed(folder: Path, net: weights.Network, storage: Storage, materia
     }
     if storage == "float32":
         graphs["float16"] = hybrid_graph(net, [ONE], storage="float16")
-    try:
-        graphs["portable"] = _portable(net, storage)
-    except ImportError:
-        material.lacking["portable"] = "this version's export cannot write it yet"
+    for choice in CHOICES:
+        with undone(choice):
+            graphs[choice] = hybrid_graph(net, [ONE], storage=storage)
+    graphs["portable"] = portable_graph(net, [ONE], storage=storage)
     material.changed = {name: _written(folder / f"{name}.onnx", graph) for name, graph in graphs.items()}
-
-
-def _portable(net: weights.Network, storage: Storage) -> bytes:
-    from stemd_export.htdemucs.portable import portable_graph  # noqa: PLC0415
-
-    graph: bytes = portable_graph(net, [ONE], storage=storage)
-    return graph
 
 
 def _add_peer(folder: Path, given: Path | None, material: Material) -> None:

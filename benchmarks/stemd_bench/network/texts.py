@@ -16,13 +16,15 @@ METHOD: Final = (
     "square float32 matrices).",
     "parity: how far the difference to PyTorch's stem lies below that stem. load: seconds from file to network. peak: "
     "the most memory that a fresh process ever held that loads the row and runs it twice: interpreter, libraries, "
-    "network, working memory, and for the compiled row the compiler. others: what other processes used while it ran.",
+    "network, working memory, and for the compiled row the compiler. cpu: processor time of all threads. others: what "
+    "other processes used while it ran.",
     "joined: half a minute of song by stemd's plan `studio` (hop 75 % of the segment) and the article's way (hop 25 %, "
     "Hann-weighted), with the network of `stemd in onnxruntime` and equal code otherwise, once. How far the two lie "
     "apart says little with seeded weights.",
 )
 UNITS: Final[Mapping[str, str]] = {
     "seconds": "s",
+    "cpu": "s",
     "others": "% of a core",
     "eager": "times",
     "peer": "times",
@@ -49,6 +51,7 @@ HEADINGS: Final[Sequence[Mapping[str, str]]] = (
         "peer": "times\npeer",
         "one": "times\none",
         "floor": "times\nfloor",
+        "cpu": "cpu\nseconds",
         "others": "% of a core\nothers",
     },
     {

@@ -10,14 +10,20 @@ _PAUSE: Final = 0.05  # seconds, in which the threads of the contender before go
 
 
 def timed(call: Callable[[], object]) -> dict[str, float]:
-    """`seconds` that the call took, and `others`: what other processes used meanwhile, in % of a core."""
+    """What a call took.
+
+    Returns:
+        `seconds` on the clock; `cpu`: seconds of processor time, of all threads; `others`: what other processes used
+        meanwhile, in % of a core.
+    """
     time.sleep(_PAUSE)
     others, own = _busy(), time.process_time()
     began = time.perf_counter()
     call()
     seconds = time.perf_counter() - began
-    foreign = _busy() - others - (time.process_time() - own)
-    return {"seconds": seconds, "others": max(0.0, 100 * foreign / seconds)}
+    cpu = time.process_time() - own
+    foreign = _busy() - others - cpu
+    return {"seconds": seconds, "cpu": cpu, "others": max(0.0, 100 * foreign / seconds)}
 
 
 def _busy() -> float:

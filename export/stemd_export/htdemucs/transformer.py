@@ -48,33 +48,26 @@ def _normalise_all(g: Graph, x: str, norm: Affine) -> str:
 def attention(
     g: Graph, x: str, context: str, a: Attention, tokens: tuple[int, int], heads: int, kind: AttentionKind
 ) -> str:
-    """softmax(q k' / sqrt(width / heads)) v of every head, projected."""
-    width = len(a.out.bias)
-    if kind == "plain":
-        return _plain_attention(g, x, context, a, tokens, heads)
-    q, k, v = linear(g, x, a.query), linear(g, context, a.key), linear(g, context, a.value)
-    q, k, v = (g.reshape(y, 1, n, width) for y, n in ((q, tokens[0]), (k, tokens[1]), (v, tokens[1])))
-    y = g.op("Attention", q, k, v, q_num_heads=heads, kv_num_heads=heads)
-    return linear(g, g.reshape(y, tokens[0], width), a.out)
-
-
-def _plain_attention(g: Graph, x: str, context: str, a: Attention, tokens: tuple[int, int], heads: int) -> str:
-    """For runtimes without an Attention operator. Its scale goes into the queries' projection."""
+    """softmax(q k' / sqrt(width / heads)) v of every head, projected; `tokens` of x and of the context."""
     width = len(a.out.bias)
     each = width // heads
-    query = Linear(a.query.kernel, a.query.bias, np.full(width, each**-0.5))
-    q, k, v = linear(g, x, query), linear(g, context, a.key), linear(g, context, a.value)
-    q = g.transpose(g.reshape(q, tokens[0], heads, each), 1, 0, 2)
-    k = g.transpose(g.reshape(k, tokens[1], heads, each), 1, 2, 0)
-    v = g.transpose(g.reshape(v, tokens[1], heads, each), 1, 0, 2)
-    y = _in_blocks(g, q, k, v, tokens[0])
-    return linear(g, g.reshape(g.transpose(y, 1, 0, 2), tokens[0], width), a.out)
+    # Attention in its parts has its scale in the queries' projection.
+    scaled = a.query if kind == "fused" else Linear(a.query.kernel, a.query.bias, np.full(width, each**-0.5))
+    q, k, v = linear(g, x, scaled), linear(g, context, a.key), linear(g, context, a.value)
+    q = g.transpose(g.reshape(q, 1, tokens[0], heads, each), 0, 2, 1, 3)
+    k = g.transpose(g.reshape(k, 1, tokens[1], heads, each), *((0, 2, 1, 3) if kind == "fused" else (0, 2, 3, 1)))
+    v = g.transpose(g.reshape(v, 1, tokens[1], heads, each), 0, 2, 1, 3)
+    y = _in_blocks(g, q, k, v, tokens[0], kind)
+    return linear(g, g.reshape(g.transpose(y, 0, 2, 1, 3), tokens[0], width), a.out)
 
 
-def _in_blocks(g: Graph, q: str, k: str, v: str, tokens: int) -> str:
-    """softmax(q k) v for queries (heads, tokens, each), a block of them at a time."""
+def _in_blocks(g: Graph, q: str, k: str, v: str, tokens: int, kind: AttentionKind) -> str:
+    """Attention for queries (1, heads, tokens, each), a block of them at a time."""
     size = math.ceil(tokens / math.ceil(tokens / QUERIES_AT_ONCE))
     starts = range(0, tokens, size)
-    blocks = [g.slice(q, 1, start, min(start + size, tokens)) for start in starts] if len(starts) > 1 else [q]
-    done = [g.op("MatMul", g.op("Softmax", g.op("MatMul", block, k), axis=-1), v) for block in blocks]
-    return g.op("Concat", *done, axis=1) if len(done) > 1 else done[0]
+    blocks = [g.slice(q, 2, start, min(start + size, tokens)) for start in starts] if len(starts) > 1 else [q]
+    if kind == "fused":
+        done = [g.op("Attention", block, k, v) for block in blocks]
+    else:
+        done = [g.op("MatMul", g.op("Softmax", g.op("MatMul", block, k), axis=-1), v) for block in blocks]
+    return g.op("Concat", *done, axis=2) if len(done) > 1 else done[0]

@@ -1,0 +1,57 @@
+"""The export with one of its choices taken back, so that a row can show what the choice gave."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+from unittest import mock
+
+import numpy as np
+
+from stemd_export.graph import Graph
+from stemd_export.htdemucs import convolutions
+from stemd_export.htdemucs.weights import Affine, Convolution, Residual
+
+
+def _split(g: Graph, x: str, c: Convolution, *, derived: bool = False) -> str:
+    """glu(conv(x)) as it is usually written: one convolution, cut in two."""
+    half = len(c.bias) // 2
+    wide = convolutions.conv(g, x, c, derived=derived)
+    value, gate = g.slice(wide, 1, 0, half), g.slice(wide, 1, half, 2 * half)
+    return g.op("Mul", value, g.op("Sigmoid", gate))
+
+
+def _wide(g: Graph, x: str, r: Residual, columns: int) -> str:
+    """A residual layer as it is usually written: the second norm on the wide tensor, then the gate, then the scale."""
+    del columns
+    h = g.gelu(_normalised(g, convolutions.conv(g, x, r.narrow), r.norm1))
+    wide = _normalised(g, convolutions.conv(g, h, r.widen), r.norm2)
+    half = len(r.scale)
+    value, gate = g.slice(wide, 1, 0, half), g.slice(wide, 1, half, 2 * half)
+    gated = g.op("Mul", value, g.op("Sigmoid", gate))
+    return g.op("Add", x, g.op("Mul", gated, g.floats(r.scale[:, None, None])))
+
+
+def _normalised(g: Graph, x: str, norm: Affine) -> str:
+    apart = g.op("Sub", x, g.mean(x, 3, then=[1]))
+    scale = g.inverse_root(g.mean(g.square(apart), 3, then=[1]), norm.epsilon)
+    shift, gain = (g.floats(np.asarray(value)[:, None, None]) for value in (norm.shift, norm.scale))
+    return g.op("Add", g.op("Mul", apart, g.op("Mul", scale, gain)), shift)
+
+
+def _one_stage(g: Graph, x: str, *axes: int, then: Sequence[int] = ()) -> str:
+    """A mean in one go, however many numbers there are."""
+    return g.op("ReduceMean", x, g.integers(*sorted({*axes, *then})), keepdims=1)
+
+
+CHOICES: Final = {
+    "split": lambda: mock.patch.object(convolutions, "gated", _split),
+    "wide": lambda: mock.patch.object(convolutions, "_residual", _wide),
+    "one-stage": lambda: mock.patch.object(Graph, "mean", _one_stage),
+}
+
+
+@contextmanager
+def undone(choice: str) -> Iterator[None]:
+    """Within, the export writes graphs without the choice, one of `CHOICES`."""
+    with CHOICES[choice]():
+        yield
