@@ -46,8 +46,9 @@ format: $(READY)  ## let ruff format and mend what it can
 model: $(READY)  ## make the shipped network again from the published checkpoint, byte for byte
 	@$(BIN)/stemd export spleeter --out daemon/stemd/models
 
-bench: $(READY)  ## what the daemon costs beside the network
+bench: $(READY_TEST)  ## what the daemon costs beside the network, and what the networks cost (a quarter of an hour)
 	@$(BIN)/stemd bench overhead
+	@$(BIN)/stemd bench network
 
 lock: $(READY)  ## resolve pyproject.toml into the lock file anew
 	@$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --no-sources \

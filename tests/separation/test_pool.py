@@ -17,7 +17,7 @@ from stemd.separation import manifest as manifests
 from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.pool import Estimate, Lane, NetworkId
 from stemd.separation.store import Model, find
-from stemd.separation.threads import ThreadPool, Worker
+from stemd.separation.threads import ThreadPool, Worker, _enough
 from tests.networks import noise
 
 FRAMES = 512
@@ -138,6 +138,28 @@ def test_lanes_do_not_wait_for_each_other(pool: ThreadPool) -> None:
     assert pool._workers[Lane.REALTIME].call(lambda: "at once").result(10) == "at once"
     gate.set()
     slow.result(10)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "enough"),
+    [
+        ([0.01] * 7, False),
+        ([0.04] * 8, True),
+        ([0.001] * 99, False),
+        ([0.001] * 100, True),
+        ([3.1], False),
+        ([1.0, 1.0], False),
+        ([1.6, 1.6], True),
+    ],
+)
+def test_a_network_that_takes_seconds_is_timed_less_often(seconds: list[float], enough: bool) -> None:
+    assert _enough(seconds) is enough
+
+
+def test_only_the_specialists_asked_for_are_measured(pool: ThreadPool, tmp_path: Path) -> None:
+    model = copying_model(tmp_path)
+    pool.load(model)
+    assert pool.measure(model, FRAMES, Lane.FREE, []) == []
 
 
 def test_measuring_gives_a_time_for_each_specialist(pool: ThreadPool, tmp_path: Path) -> None:
