@@ -32,7 +32,7 @@ def test_a_second_open_of_a_name_is_refused_whoever_asks(raw: Raw, connect: Call
 def test_of_two_opens_in_one_breath_the_first_wins(raw: Raw, name: str) -> None:
     # A plan of its own, whose networks have yet to be timed: the first is still opening when the second comes.
     plan = Plan(66_560, 22_528, 1_024, 8_192)
-    first, second = raw.opening(name, plan=plan), raw.opening(name, plan=plan)
+    first, second = (raw.opening(name, plan=plan, timing="realtime") for _ in range(2))
     refused(raw.answer(second), "stream-exists")
     assert isinstance(raw.answer(first), Opened)
 
@@ -127,7 +127,7 @@ def test_a_plan_that_the_machine_cannot_hold_is_refused_with_what_would(raw: Raw
 
 
 def test_who_asks_for_what_is_known_does_not_wait_for_what_is_being_measured(raw: Raw, name: str) -> None:
-    slow = raw.opening(f"{name}-slow", plan=Plan(263_168, 22_528, 1_024, 8_192))
+    slow = raw.opening(f"{name}-slow", plan=Plan(263_168, 90_112, 1_024, 8_192), timing="realtime")
     raw.opened(name)
     assert slow not in [getattr(message, "request", None) for message in raw.passed], "it was to be the slow one"
     assert isinstance(raw.answer(slow), Opened)
