@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 import stemd
 from stemd.separation.manifest import MANIFEST_NAME, load_manifest, verify
-from stemd_export.manifest_text import to_toml
+from stemd.separation.manifest_text import to_toml
 from stemd_export.parity import Array, difference, probe_magnitude, run
 from stemd_export.spleeter import export_spleeter, facts
 from stemd_export.spleeter.fetch import Wheel, cached_wheel, checkpoint

@@ -128,5 +128,5 @@ def _fetch(name: str, repo: Path | None) -> Any:
             warnings.simplefilter("ignore")
             return get_model(name, repo)
     except (Exception, SystemExit) as exc:  # demucs ends the process itself where a folder is missing
-        where = f"from {repo}" if repo else "from the hub; is there a network?"
+        where = f"from {repo}" if repo else "from the hub; is there a network? With the checkpoints at hand, --repo DIR"
         raise ExportError(f"cannot load {name!r} {where} ({type(exc).__name__}: {exc})") from exc

@@ -8,8 +8,8 @@ from typing import Final
 import onnx
 
 from stemd.separation.manifest import MANIFEST_NAME
+from stemd.separation.manifest_text import to_toml
 from stemd_export.errors import ExportError
-from stemd_export.manifest_text import to_toml
 from stemd_export.parity import Difference, difference, probe_magnitude, run
 from stemd_export.spleeter import facts
 from stemd_export.spleeter.fetch import cached_wheel, checkpoint

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stemd.separation.manifest import Manifest, load_manifest
-from stemd_export.manifest_text import to_toml
+from stemd.separation.manifest_text import to_toml
 from stemd_export.spleeter import facts
 
 SHIPPED = facts.manifest("0" * 64)
