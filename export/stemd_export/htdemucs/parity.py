@@ -24,7 +24,7 @@ _SEED: Final = 2022
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What parity demands: an SNR in dB at least, and a largest difference over the reference's peak at most."""
+    """What parity demands: an SNR in dB at least, and a largest difference over the peak at most; see `difference`."""
 
     snr_db: float
     of_peak: float
@@ -41,8 +41,8 @@ class Row:
     Attributes:
         stem: its name.
         file: of the graph that gives it.
-        max_abs_diff: largest difference over the reference's peak.
-        snr_db: the reference's power over the difference's, dB.
+        max_abs_diff: largest difference over the peak, see `difference`.
+        snr_db: power over the difference's, dB.
         nodes: operators in the graph.
         megabytes: of the file, 10^6 bytes.
         load_seconds: until the engine was ready.
@@ -70,9 +70,10 @@ def compare(expert: Expert, file: Path, specialist: Specialist, load_seconds: fl
         specialist: the graph, loaded as the daemon loads it.
         load_seconds: how long that took.
     """
-    found, references, seconds, stock = [], [], [], []
+    found, references, mixtures, seconds, stock = [], [], [], [], []
     for level, offset in LEVELS:
         mixture = probe(expert.frames) * np.float32(level) + np.float32(offset)
+        mixtures.append(mixture)
         span = Span(0, 0, slice(0, expert.frames))
         started = time.perf_counter()
         references.append(_reference(expert, mixture))
@@ -83,8 +84,9 @@ def compare(expert: Expert, file: Path, specialist: Specialist, load_seconds: fl
     nodes = len(onnx.load(file).graph.node)
     rows = []
     for i, stem in enumerate(expert.stems):
-        pairs = [(reference[i], estimate[i]) for reference, estimate in zip(references, found, strict=True)]
-        worst = max(_of_peak(*pair) for pair in pairs), min(_snr(*pair) for pair in pairs)
+        signals = zip(references, found, mixtures, strict=True)
+        apart = [difference(reference[i], estimate[i], mixture) for reference, estimate, mixture in signals]
+        worst = max(of_peak for of_peak, _ in apart), min(snr for _, snr in apart)
         costs = load_seconds, statistics.median(seconds), statistics.median(stock)
         rows.append(Row(stem, file.name, *worst, nodes, file.stat().st_size / 1e6, *costs))
     return rows
@@ -113,12 +115,15 @@ def _reference(expert: Expert, mixture: Float32Array) -> Float32Array:
     return out[list(expert.wanted)]
 
 
-def _of_peak(reference: Float32Array, found: Float32Array) -> float:
-    return float(np.abs(found.astype(np.float64) - reference).max() / np.abs(reference).max())
+def difference(reference: Float32Array, found: Float32Array, mixture: Float32Array) -> tuple[float, float]:
+    """Largest difference over the peak, and power over that of the difference in dB.
 
-
-def _snr(reference: Float32Array, found: Float32Array) -> float:
-    error = np.square(found.astype(np.float64) - reference).sum()
-    power = np.square(reference.astype(np.float64)).sum()
+    Peak and power are the reference's or the mixture's, whichever is larger: what a network rounds is as large as what
+    it sees, and a specialist may find next to nothing of its stem in a signal.
+    """
+    error = found.astype(np.float64) - reference
+    peak = max(np.abs(reference).max(), np.abs(mixture).max())
+    power = max(np.square(array.astype(np.float64)).sum() for array in (reference, mixture))
     # 200 dB is more than float32 can tell.
-    return float(10 * np.log10(power / np.maximum(error, power * 1e-20)))
+    snr = 10 * np.log10(power / np.maximum(np.square(error).sum(), power * 1e-20))
+    return float(np.abs(error).max() / peak), float(snr)
