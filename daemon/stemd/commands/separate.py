@@ -40,11 +40,7 @@ def run(options: argparse.Namespace) -> int:
     wanted = _wanted(options.stem, model)
     jobs = [(Path(file), Path(options.out) / Path(file).stem) for file in options.files]
     _check_targets(jobs, wanted, options)
-    specialists = [
-        s
-        for s in model.open(_engine(config, options))
-        if not set(s.stems).isdisjoint({*wanted, *([VOCALS] if INSTRUMENTAL in wanted else [])})
-    ]
+    specialists = model.open(_engine(config, options), {*wanted, *([VOCALS] if INSTRUMENTAL in wanted else [])})
     faults = 0
     for source, target in jobs:
         try:

@@ -1,6 +1,6 @@
 """Where models lie on disk, by name: those shipped, the user's, and folders named in the configuration."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,8 +55,8 @@ class Model:
         """
         return choose(self.folder, self.manifest, options, spectral=self.spectral)
 
-    def open(self, options: EngineOptions) -> list[Specialist]:
-        """Load every specialist, in the manifest's order.
+    def open(self, options: EngineOptions, stems: Collection[str] | None = None) -> list[Specialist]:
+        """Load specialists, in the manifest's order: all, or those that give one of `stems`.
 
         Raises:
             ConfigError: the options name no engine, or what it does not know.
@@ -68,6 +68,7 @@ class Model:
         return [
             specialist(self.manifest, entry, engine.load(self.folder / entry.file, options))
             for entry in self.manifest.specialists
+            if stems is None or not set(entry.stems).isdisjoint(stems)
         ]
 
 

@@ -40,6 +40,12 @@ def test_the_folder_is_a_model_with_a_specialist_for_each_stem(
     assert shown.endswith(f"the model is in {folder}\n")
 
 
+def test_only_the_specialists_of_the_wanted_stems_are_loaded(narrow_bag: Path, tmp_path: Path) -> None:
+    assert exported(narrow_bag, tmp_path) == 0
+    model = Model(tmp_path / "htdemucs_ft", load_manifest(tmp_path / "htdemucs_ft"))
+    assert [one.stems for one in model.open(EngineOptions(), {"vocals", "bass"})] == [("bass",), ("vocals",)]
+
+
 @pytest.mark.parametrize(
     ("option", "name", "kind", "lossy"),
     [
