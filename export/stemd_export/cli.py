@@ -51,7 +51,7 @@ def _htdemucs(arguments: argparse.Namespace) -> Path:
     except ModuleNotFoundError as exc:
         raise StemdError(
             f"stemd export {arguments.model} needs {exc.name}: pip install 'stemd[export]' "
-            "(for PyTorch's smaller CPU build add --extra-index-url https://download.pytorch.org/whl/cpu)"
+            "(PyTorch's default build brings gigabytes of CUDA on Linux; its CPU index has a small one)"
         ) from exc
     flavour = Flavour(
         portable=arguments.portable,
