@@ -9,6 +9,8 @@ from stemd.errors import StemdError
 from stemd.separation.store import user_folder
 
 _SPLEETER = "spleeter"
+_OF_SPLEETER = ("wheel",)
+_OF_HTDEMUCS = ("stem", "repo", "portable", "fp16", "int8", "plain_attention")
 _ABOUT = """\
 Make a model folder out of published weights, and check it against the network that it was made from.
 
@@ -65,11 +67,8 @@ def _htdemucs(arguments: argparse.Namespace) -> Path:
 
 def _refuse_foreign(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Options that the model does not have are refused, not left aside."""
-    ours = (
-        ["wheel"] if arguments.model == _SPLEETER else ["stem", "repo", "portable", "fp16", "int8", "plain_attention"]
-    )
-    for option in ["wheel", "stem", "repo", "portable", "fp16", "int8", "plain_attention"]:
-        if getattr(arguments, option) and option not in ours:
+    for option in _OF_HTDEMUCS if arguments.model == _SPLEETER else _OF_SPLEETER:
+        if getattr(arguments, option):
             parser.error(f"--{option.replace('_', '-')} does not go with {arguments.model}")
     if arguments.portable and arguments.plain_attention:
         parser.error("--plain-attention does not go with --portable, whose attention is always in its parts")

@@ -5,11 +5,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest import mock
 
-import numpy as np
-
 from stemd_export.graph import Graph
 from stemd_export.htdemucs import convolutions
-from stemd_export.htdemucs.weights import Affine, Convolution, Residual
+from stemd_export.htdemucs.weights import Convolution, Residual
 
 
 def _split(g: Graph, x: str, c: Convolution, *, derived: bool = False) -> str:
@@ -23,19 +21,12 @@ def _split(g: Graph, x: str, c: Convolution, *, derived: bool = False) -> str:
 def _wide(g: Graph, x: str, r: Residual, columns: int) -> str:
     """A residual layer as it is usually written: the second norm on the wide tensor, then the gate, then the scale."""
     del columns
-    h = g.gelu(_normalised(g, convolutions.conv(g, x, r.narrow), r.norm1))
-    wide = _normalised(g, convolutions.conv(g, h, r.widen), r.norm2)
+    h = g.gelu(convolutions.normalise(g, convolutions.conv(g, x, r.narrow), r.norm1))
+    wide = convolutions.normalise(g, convolutions.conv(g, h, r.widen), r.norm2)
     half = len(r.scale)
     value, gate = g.slice(wide, 1, 0, half), g.slice(wide, 1, half, 2 * half)
     gated = g.op("Mul", value, g.op("Sigmoid", gate))
     return g.op("Add", x, g.op("Mul", gated, g.floats(r.scale[:, None, None])))
-
-
-def _normalised(g: Graph, x: str, norm: Affine) -> str:
-    apart = g.op("Sub", x, g.mean(x, 3, then=[1]))
-    scale = g.inverse_root(g.mean(g.square(apart), 3, then=[1]), norm.epsilon)
-    shift, gain = (g.floats(np.asarray(value)[:, None, None]) for value in (norm.shift, norm.scale))
-    return g.op("Add", g.op("Mul", apart, g.op("Mul", scale, gain)), shift)
 
 
 def _one_stage(g: Graph, x: str, *axes: int, then: Sequence[int] = ()) -> str:

@@ -17,7 +17,7 @@ from stemd.dsp.overlap import OverlapAdd
 from stemd.dsp.plan import Span, WindowPlan
 from stemd.dsp.resample import Resampler, held_back, resampled_length
 from stemd.dsp.segmenter import Segment, Segmenter
-from stemd.separation.specialist import CHANNELS
+from stemd.separation.manifest import CHANNELS
 
 _PIECE = 1_024  # frames resampled at once, so that a long hop does not hold up the event loop
 

@@ -7,9 +7,7 @@ from stemd.dsp.segmenter import Segment
 from stemd.dsp.spectra import SegmentSpectra
 from stemd.errors import InferenceError
 from stemd.separation.engines.engine import Network
-from stemd.separation.manifest import SpecialistEntry
-
-CHANNELS = 2
+from stemd.separation.manifest import CHANNELS, SpecialistEntry
 
 
 class HybridSpecialist:
@@ -21,7 +19,7 @@ class HybridSpecialist:
 
     def __init__(self, entry: SpecialistEntry, network: Network) -> None:
         self.stems = entry.stems
-        self._rows, self._count = list(entry.rows) or list(range(len(entry.stems))), entry.output_rows
+        self._rows, self._count = entry.wanted_rows, entry.output_rows
         self._network = network
         self._spectra: SegmentSpectra | None = None
 

@@ -17,6 +17,7 @@ from stemd.dsp.segmenter import check_grid
 from stemd.errors import ModelLoadError, PlanError
 
 MANIFEST_NAME: Final = "manifest.toml"
+CHANNELS: Final = 2  # every network is stereo
 
 Kind = Literal["mask", "hybrid", "waveform"]
 Commercial = Literal["yes", "no", "unclear"]
@@ -49,6 +50,11 @@ class SpecialistEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError("`rows` and `outputs` stand together or not at all")
         if self.outputs and (len(self.rows) != len(self.stems) or max(self.rows) >= self.outputs):
             raise ValueError(f"`rows` must name one row below {self.outputs} for each of the {len(self.stems)} stems")
+
+    @property
+    def wanted_rows(self) -> list[int]:
+        """Where the stems stand in the graph's output."""
+        return list(self.rows or range(len(self.stems)))
 
     @property
     def output_rows(self) -> int:

@@ -14,9 +14,8 @@ from stemd.dsp.segmenter import Segment
 from stemd.errors import InferenceError, ModelLoadError
 from stemd.separation.engines.engine import Network
 from stemd.separation.hybrid import HybridSpecialist
-from stemd.separation.manifest import Kind, Manifest, SpecialistEntry
+from stemd.separation.manifest import CHANNELS, Kind, Manifest, SpecialistEntry
 
-CHANNELS: Final = 2
 MASK_BINS: Final = 1_024
 MASK_FRAMES: Final = 64
 
@@ -65,7 +64,7 @@ class WaveformSpecialist:
 
     def __init__(self, entry: SpecialistEntry, network: Network) -> None:
         self.stems = entry.stems
-        self._rows, self._count = list(entry.rows) or list(range(len(entry.stems))), entry.output_rows
+        self._rows, self._count = entry.wanted_rows, entry.output_rows
         self._network = network
 
     def run(self, segment: Segment) -> Float32Array:

@@ -5,7 +5,7 @@ import numpy as np
 from stemd.dsp import stft
 from stemd.dsp.plan import Span
 from stemd.dsp.segmenter import Segment
-from stemd.separation.specialist import CHANNELS
+from stemd.separation.manifest import CHANNELS
 
 
 def trial(segment: int, *, spectral: bool) -> Segment:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from stemd.separation.specialist import CHANNELS
+from stemd.separation.manifest import CHANNELS
 from stemd.store.errors import StoreError
 
 # Must stand in the environment before the first import; onnxruntime writes telemetry files otherwise.

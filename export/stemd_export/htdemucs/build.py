@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from stemd.separation.manifest import Storage
+from stemd.separation.manifest import CHANNELS, Storage
 from stemd_export.graph import Graph
-from stemd_export.htdemucs.network import CHANNELS, network
+from stemd_export.htdemucs.network import network
 from stemd_export.htdemucs.transformer import AttentionKind
 from stemd_export.htdemucs.weights import Network
 

@@ -79,11 +79,12 @@ def _spread(g: Graph, x: str, c: Convolution, columns: int) -> str:
 
 def _residual(g: Graph, x: str, r: Residual, columns: int) -> str:
     h = conv(g, x, r.narrow)
-    h = g.gelu(_normalise(g, h, r.norm1))
+    h = g.gelu(normalise(g, h, r.norm1))
     return _widen(g, x, h, _second_norm(g, h, r), r, columns)
 
 
-def _normalise(g: Graph, h: str, norm: Affine) -> str:
+def normalise(g: Graph, h: str, norm: Affine) -> str:
+    """Over channels and columns, each row for itself."""
     apart = g.op("Sub", h, g.mean(h, 3, then=[1]))
     variance = g.mean(g.square(apart), 3, then=[1])
     scale = g.inverse_root(variance, norm.epsilon)

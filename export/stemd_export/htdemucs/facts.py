@@ -33,7 +33,7 @@ EVIDENCE: Final = (
 )
 _METHOD: Final = (
     "largest difference over the peak, and power over that of the difference (the stem's or the mixture's, whichever "
-    "is larger), on one segment of seeded "
+    "is larger), on one segment of "
     f"music-like sound at {LEVELS[0][0]:g} and at {LEVELS[1][0]:g} of full scale with an offset; the worse of the two, "
     "of all stems. The export checks both and writes nothing otherwise"
 )

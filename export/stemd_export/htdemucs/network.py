@@ -6,12 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from stemd.separation.manifest import CHANNELS
 from stemd_export.graph import Graph
 from stemd_export.htdemucs import convolutions, transformer
 from stemd_export.htdemucs.transformer import AttentionKind
 from stemd_export.htdemucs.weights import Branch, Convolution, Decoder, Network
 
-CHANNELS: Final = 2
 # demucs adds it to the standard deviation that it divides by.
 _QUIET: Final = 1e-5
 

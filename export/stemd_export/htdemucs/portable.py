@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from stemd.separation.manifest import Storage
+from stemd.separation.manifest import CHANNELS, Storage
 from stemd_export.graph import Graph
 from stemd_export.htdemucs import transforms
-from stemd_export.htdemucs.network import CHANNELS, network
+from stemd_export.htdemucs.network import network
 from stemd_export.htdemucs.weights import Network
 
 # The first opset with a LayerNormalization operator, and old enough for the runtimes that phones and browsers carry.

@@ -17,13 +17,13 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from stemd.separation.manifest import CHANNELS
 from stemd_export.errors import ExportError
 from stemd_export.graph import Graph
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
 OVERLAP: Final = 4
-CHANNELS: Final = 2
 # What the squares of the windows over a sample add up to. It holds throughout: demucs counts in the two STFT frames
 # that it cuts off at either end, so that every sample that is kept lies under four.
 _POWER: Final = 1.5

@@ -12,9 +12,9 @@ from onnx import numpy_helper
 
 from stemd.audio import Float32Array
 from stemd.dsp.spectra import SegmentSpectra
+from stemd.store.song import bars
 from stemd_export.htdemucs.bag import Expert
 from stemd_export.htdemucs.build import hybrid_graph
-from stemd_export.htdemucs.parity import probe
 from stemd_export.htdemucs.seeded import NARROW, seeded_model
 from stemd_export.htdemucs.weights import Network, read
 
@@ -44,7 +44,7 @@ def assert_equal(found: Float32Array, expected: Float32Array, of_peak: float = 1
 @pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (3,), (3, 0), (0, 1, 2, 3)])
 @pytest.mark.parametrize("attention", ["fused", "plain"])
 def test_the_graph_is_the_network(vocals: Expert, vocals_network: Network, wanted: Sequence[int], attention) -> None:
-    mixture = probe(vocals.frames)
+    mixture = bars(vocals.frames, 44_100)
     graph = hybrid_graph(vocals_network, wanted, attention=attention)
     assert_equal(run(graph, mixture, len(wanted)), stock(vocals.model, mixture)[list(wanted)])
 
@@ -64,7 +64,7 @@ def test_architectures_that_differ_are_followed(change: dict[str, object]) -> No
     model = seeded_model({**NARROW, **change}, 5)
     frames = int(model.segment * model.samplerate)
     everything = range(len(model.sources))
-    mixture = probe(frames)
+    mixture = bars(frames, 44_100)
     graph = hybrid_graph(read(model, frames), everything)
     assert_equal(run(graph, mixture, len(everything)), stock(model, mixture))
 
@@ -107,7 +107,7 @@ def test_the_same_weights_give_the_same_bytes(vocals_network: Network) -> None:
 def test_half_precision_loses_not_a_bit_of_a_checkpoint_in_half_precision(
     vocals: Expert, vocals_network: Network
 ) -> None:
-    mixture = probe(vocals.frames)
+    mixture = bars(vocals.frames, 44_100)
     full = hybrid_graph(vocals_network, (3,))
     half = hybrid_graph(vocals_network, (3,), storage="float16")
     assert len(half) < 0.7 * len(full)
@@ -115,7 +115,7 @@ def test_half_precision_loses_not_a_bit_of_a_checkpoint_in_half_precision(
 
 
 def test_eight_bits_lose_something_and_not_too_much(vocals: Expert, vocals_network: Network) -> None:
-    mixture = probe(vocals.frames)
+    mixture = bars(vocals.frames, 44_100)
     small = run(hybrid_graph(vocals_network, (3,), storage="int8"), mixture, 1)
     full = run(hybrid_graph(vocals_network, (3,)), mixture, 1)
     assert_equal(small, full, of_peak=1e-2, snr=50)
