@@ -18,6 +18,7 @@ FLOORS = {
     "dsp": 3,
     "toml": 3,
     "config": 4,
+    "devices": 4,
     "separation": 5,
     "store": 6,
     "service": 7,

@@ -1,15 +1,28 @@
 """The client: one connection to a daemon, and what can be asked of it."""
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 from stemd.address import Address, default_address
 from stemd.audio import Format
-from stemd.protocol import PING_INTERVAL, Delivery, GainSet, Open, Plan, State, Status, Subscribe, Timing, Welcome
+from stemd.protocol import (
+    PING_INTERVAL,
+    Delivery,
+    GainSet,
+    MixerSet,
+    Open,
+    Plan,
+    State,
+    Status,
+    Subscribe,
+    Timing,
+    Welcome,
+)
 from stemd_client.clock import RoundTrip
 from stemd_client.connection import Connection
 from stemd_client.inbox import Inbox
-from stemd_client.stream import Stream, set_gain
+from stemd_client.stream import Stream, set_gain, set_mixer
 from stemd_client.subscription import Subscription
 
 
@@ -119,6 +132,19 @@ class Client:
     async def set_gain(self, stream: str, /, **gains: float) -> GainSet:
         """As `Stream.set_gain`, of any stream: whoever mixes need not be who feeds it."""
         return await set_gain(self._connection, stream, gains)
+
+    async def set_mixer(
+        self,
+        stream: str,
+        /,
+        *,
+        mute: Collection[str] | None = None,
+        solo: Collection[str] | None = None,
+        wet: float | None = None,
+        bypass: bool | None = None,
+    ) -> MixerSet:
+        """As `Stream.set_mixer`, of any stream."""
+        return await set_mixer(self._connection, stream, mute=mute, solo=solo, wet=wet, bypass=bypass)
 
     async def status(self) -> dict[str, Any]:
         """What the daemon is doing: streams, subscriptions, load."""

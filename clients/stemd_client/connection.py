@@ -20,6 +20,7 @@ from stemd.protocol import (
     FromClient,
     FromDaemon,
     Hello,
+    Moved,
     Opened,
     Ping,
     Pong,
@@ -34,6 +35,8 @@ from stemd_client.inbox import Inbox
 from stemd_client.sockets import QUEUE, Sockets
 
 R = TypeVar("R", bound=Reply)
+
+_CAPABILITIES = (Moved.kind.decode(),)
 
 
 class Connection:
@@ -82,7 +85,7 @@ class Connection:
         self._sockets = Sockets(self._address)
         self._start(partial(self._sockets.receive_requests, self._take))
         self._start(partial(self._sockets.receive_stems, self._take))
-        welcome = await self.request(Hello(self.number(), MAJOR, MINOR, self._name, ()), Welcome)
+        welcome = await self.request(Hello(self.number(), MAJOR, MINOR, self._name, _CAPABILITIES), Welcome)
         if welcome.major != MAJOR:
             raise ProtocolError(
                 f"the daemon speaks protocol {welcome.major}, this client {MAJOR}; match their versions"

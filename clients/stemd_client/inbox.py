@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stemd.errors import StemdError, from_code
-from stemd.protocol import MAX_CREDIT, Closed, Fault, FromDaemon, Grant, Stem
+from stemd.protocol import MAX_CREDIT, Closed, Fault, FromDaemon, Grant, Moved, Stem
 
 if TYPE_CHECKING:
     from stemd_client.stream import Stream
@@ -34,6 +34,8 @@ class Inbox:
             self._stem(message, pcm, received_ns)
         elif isinstance(message, Grant) and message.stream in self.streams:
             self.streams[message.stream].on_grant(message.until)
+        elif isinstance(message, Moved) and message.stream in self.streams:
+            self.streams[message.stream].on_moved(message.position)
         elif isinstance(message, Closed) and message.stream in self.streams:
             self.streams[message.stream].on_closed(message)
         elif isinstance(message, Fault):

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Final
@@ -11,8 +11,16 @@ from typing import Final
 import numpy as np
 
 from stemd.audio import Float32Array, Format, Int16Array, dequantise, encode_pcm
-from stemd.errors import BlockError, StemdError, StreamClosed, StreamError, StreamExistsError, UnknownStreamError
-from stemd.protocol import Close, Closed, GainSet, Mixture, Open, Opened, SetGain, Timing
+from stemd.errors import (
+    BlockError,
+    ProtocolError,
+    StemdError,
+    StreamClosed,
+    StreamError,
+    StreamExistsError,
+    UnknownStreamError,
+)
+from stemd.protocol import Close, Closed, GainSet, MixerSet, Mixture, Open, Opened, SetGain, SetMixer, Timing
 from stemd_client.connection import Connection, again
 from stemd_client.inbox import Inbox
 
@@ -26,9 +34,10 @@ class Stream:
     Leaving waits for the last stem block to go out; leaving by an exception waits half a second at most.
 
     Attributes:
-        position: the next frame to be sent, counted from the stream's start.
+        position: the next frame to be sent, counted from the stream's start; a pause of a realtime source moves it on.
         dropped: frames that were not sent because the daemon did not read (realtime streams only; a gap there).
         refused: blocks that the daemon refused; each became a gap.
+        skipped: frames that were not sent in time, so that a realtime stream went on without them (a gap).
         faults: the last sixteen texts of faults that the stream survived, refused blocks and others.
     """
 
@@ -45,6 +54,7 @@ class Stream:
         self.position = 0
         self.dropped = 0
         self.refused = 0
+        self.skipped = 0
         self.faults: deque[str] = deque(maxlen=16)
 
     @property
@@ -135,6 +145,28 @@ class Stream:
         """Set linear gains (0 to 8) of network stems, and of `rest`, in the stem `out`; the reply says from where."""
         return await set_gain(self._connection, self.name, gains)
 
+    async def set_mixer(
+        self,
+        *,
+        mute: Collection[str] | None = None,
+        solo: Collection[str] | None = None,
+        wet: float | None = None,
+        bypass: bool | None = None,
+    ) -> MixerSet:
+        """Set what else shapes the stem `out`; None leaves a control as it is. The reply says all, and from where.
+
+        Args:
+            mute: the parts that are silent: network stems, or `rest`, the mixture less those.
+            solo: the parts that alone are heard; empty: all.
+            wet: 0 to 1, how much of `out` is the mix, the rest being the mixture.
+            bypass: whether `out` is the mixture itself.
+
+        Raises:
+            ProtocolError: the daemon has no mixer, or `wet` is out of range.
+            UnknownStemError: a name is no part of the stream. Nothing was changed.
+        """
+        return await set_mixer(self._connection, self.name, mute=mute, solo=solo, wet=wet, bypass=bypass)
+
     async def close(self) -> Closed:
         """End the stream and wait until its last block has left; leaving the `async with` block does it.
 
@@ -186,6 +218,11 @@ class Stream:
         self._until = max(self._until, until)
         self._news.set()
 
+    def on_moved(self, position: int) -> None:
+        """The daemon went on without us: what was not sent until now is a gap."""
+        self.skipped += max(0, position - self.position)
+        self.position = max(self.position, position)
+
     def on_closed(self, closed: Closed) -> None:
         """The daemon ended the stream by itself."""
         if self._opened is None:
@@ -214,6 +251,34 @@ async def set_gain(connection: Connection, stream: str, gains: Mapping[str, floa
     """Ask for gains of a stream, one's own or another client's."""
     values = {stem: float(gain) for stem, gain in gains.items()}
     return await connection.request(SetGain(connection.number(), stream, values), GainSet)
+
+
+async def set_mixer(
+    connection: Connection,
+    stream: str,
+    *,
+    mute: Collection[str] | None,
+    solo: Collection[str] | None,
+    wet: float | None,
+    bypass: bool | None,
+) -> MixerSet:
+    """Ask for the other controls of a stream's mixer, one's own or another client's."""
+    connection.check()
+    welcome = connection.welcome
+    if welcome is not None and "mixer" not in welcome.capabilities:
+        raise ProtocolError(f"the daemon ({welcome.daemon}) has no mixer: set_gain is all that it knows; update it")
+    for names in (mute, solo):
+        if isinstance(names, str):
+            raise TypeError(f"{names!r} is a name; give a list of them")
+    request = SetMixer(
+        connection.number(),
+        stream,
+        None if mute is None else tuple(mute),
+        None if solo is None else tuple(solo),
+        None if wet is None else float(wet),
+        None if bypass is None else bool(bypass),
+    )
+    return await connection.request(request, MixerSet)
 
 
 def _samples(block: Float32Array | Int16Array, channels: int, fmt: Format) -> Float32Array | Int16Array:

@@ -6,14 +6,14 @@
 Every call waits for its end, also where the asynchronous one would not; several threads may use one client.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 from stemd.audio import Float32Array, Format, Int16Array
 from stemd.errors import ConnectionLostError
-from stemd.protocol import PING_INTERVAL, Closed, Delivery, GainSet, Opened, Plan, Stem, Timing, Welcome
+from stemd.protocol import PING_INTERVAL, Closed, Delivery, GainSet, MixerSet, Opened, Plan, Stem, Timing, Welcome
 from stemd_client import client as aio
 from stemd_client.background import Background
 from stemd_client.clock import RoundTrip
@@ -79,6 +79,17 @@ class Stream:
     def set_gain(self, **gains: float) -> GainSet:
         """See `stemd_client.Stream.set_gain`."""
         return self._loop.wait(self._stream.set_gain(**gains))
+
+    def set_mixer(
+        self,
+        *,
+        mute: Collection[str] | None = None,
+        solo: Collection[str] | None = None,
+        wet: float | None = None,
+        bypass: bool | None = None,
+    ) -> MixerSet:
+        """See `stemd_client.Stream.set_mixer`."""
+        return self._loop.wait(self._stream.set_mixer(mute=mute, solo=solo, wet=wet, bypass=bypass))
 
     def close(self) -> Closed:
         """See `stemd_client.Stream.close`."""
@@ -221,6 +232,19 @@ class Client:
     def set_gain(self, stream: str, /, **gains: float) -> GainSet:
         """See `stemd_client.Client.set_gain`."""
         return self._loop.wait(self._client.set_gain(stream, **gains))
+
+    def set_mixer(
+        self,
+        stream: str,
+        /,
+        *,
+        mute: Collection[str] | None = None,
+        solo: Collection[str] | None = None,
+        wet: float | None = None,
+        bypass: bool | None = None,
+    ) -> MixerSet:
+        """See `stemd_client.Client.set_mixer`."""
+        return self._loop.wait(self._client.set_mixer(stream, mute=mute, solo=solo, wet=wet, bypass=bypass))
 
     def status(self) -> dict[str, Any]:
         """What the daemon is doing."""

@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         _check_config,
         _status,
         _doctor,
+        _tune,
         _demo,
         _bench,
         _export,
@@ -208,6 +209,16 @@ def _doctor(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--json", action="store_true", help="for scripts")
     _config(parser)
     _address(parser)
+
+
+def _tune(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "tune", "stemd.commands.tune:run", "see what each window plan costs on this machine")
+    parser.add_argument("--model", metavar="NAME", help="instead of the configuration's default")
+    parser.add_argument(
+        "--song", metavar="FOLDER", nargs="+", action="extend", help="with mixture and true stems: what plans lose"
+    )
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    _config(parser)
 
 
 def _demo(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from stemd.address import Address, default_address
+from stemd.dsp.mixer import Fallback
 from stemd.dsp.plan import WindowPlan
 from stemd.errors import ConfigError
 from stemd.toml import read
@@ -15,6 +16,10 @@ from stemd.toml import read
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3_600)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=4_096)]
 Frames = Annotated[int, msgspec.Meta(ge=0, le=2**24)]
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+Rate = Annotated[int, msgspec.Meta(ge=0, le=192_000)]
+Gain = Annotated[float, msgspec.Meta(ge=0, le=8)]
+DeviceLatency = Literal["low", "high"] | Annotated[float, msgspec.Meta(gt=0, le=2)]
 EngineName = Literal["onnxruntime", "openvino", "auto"]
 
 
@@ -65,9 +70,51 @@ class Realtime(Table, frozen=True):
     """What is added to the latency of a realtime stream so that it can be kept."""
 
     margin: Seconds = 0.025  # for jitter of arrival, the event loop, other processes
-    ahead: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3  # segments of other streams that may go first
+    ahead: Annotated[int, msgspec.Meta(ge=0, le=64)] = 1  # segments of others that may go first; 0: one stream alone
+    priority: tuple[str, ...] = ("vocals",)  # stems that are separated first, and given up last, if time is short
+    fallback: Fallback = (
+        "dry"  # what `out` plays where a network was too late: dry, silence, or fade (dry, then silence)
+    )
     live_backlog: Seconds = 0.25  # a live subscriber that reads late loses what is older
     lossless_backlog: Seconds = 10.0  # a lossless subscriber that reads later than this is dropped
+
+
+class Capture(Table, frozen=True):
+    """A sound device whose input becomes a stream, as long as the daemon runs."""
+
+    device: str = ""  # as `stemd devices` names it, or default, or system; empty: nothing is captured
+    stream: Name = "live"  # what clients subscribe to
+    rate: Rate = 0  # frames a second; 0: the device's own
+    channels: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0  # 0: what it has, at most 2
+    block: Annotated[int, msgspec.Meta(ge=16, le=8_192)] = 256  # frames of the stream's blocks
+    period: Annotated[int, msgspec.Meta(ge=0, le=8_192)] = 0  # frames of a callback; 0: as the device likes it
+    latency: DeviceLatency = 0.02  # of the device's buffers: seconds, low or high
+    model: str = ""  # empty: models.default
+    plan: str = ""  # empty: `plan`
+
+
+class Playback(Table, frozen=True):
+    """A sound device that plays a stem of a stream, as long as the daemon runs."""
+
+    device: str = ""  # as `stemd devices` names it, or default; empty: nothing is played
+    stem: Name = "out"  # of the captured stream
+    rate: Rate = 0  # frames a second; 0: the stream's if the clock is the same, else the device's own
+    channels: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0  # 0: what it has, at most 2
+    period: Annotated[int, msgspec.Meta(ge=0, le=8_192)] = 0  # frames of a callback; 0: as the device likes it
+    latency: DeviceLatency = 0.02  # of the device's buffers: seconds, low or high
+    hold: Seconds = 0.010  # by which blocks are there before the device asks for them
+    limiter: bool = True  # else what is over full scale is counted, and clipped by the device
+    clock: Literal["auto", "same", "own"] = "auto"  # own: resampled to follow the source; auto: unless it is one device
+
+
+class Mixer(Table, frozen=True):
+    """Where the controls of the captured stream's `out` stand at first."""
+
+    gains: dict[str, Gain] = {}  # linear, of stems and of `rest`
+    mute: tuple[str, ...] = ()
+    solo: tuple[str, ...] = ()
+    wet: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0  # 0: the mixture, 1: what the controls make of it
+    bypass: bool = False
 
 
 class Plan(Table, frozen=True):
@@ -97,7 +144,10 @@ class Config(Table, frozen=True):
     models: Models = Models()
     engine: Engine = Engine()
     realtime: Realtime = Realtime()
-    plan: str = ""  # of streams that name none: live or studio, or one of `plans`; empty: what the model recommends
+    capture: Capture = Capture()
+    playback: Playback = Playback()
+    mixer: Mixer = Mixer()
+    plan: str = ""  # of streams that name none: auto, fast, live, studio or one of `plans`; empty: the model's
     plans: dict[str, Plan] = {}
     linger: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 2  # hops that a network goes on after its last listener
 
@@ -125,8 +175,13 @@ def load_config(path: Path | None) -> Config:
     if path is None:
         return Config()
     config = read(path, Config, ConfigError, "`stemd check-config --defaults` prints every key with its default")
-    if config.plan not in {"", "live", "studio", *config.plans}:
-        raise ConfigError(f"{path}: plan {config.plan!r} is neither live nor studio nor a table [plans.{config.plan}]")
+    if config.plan not in {"", "auto", "fast", "live", "studio", *config.plans}:
+        raise ConfigError(
+            f"{path}: plan {config.plan!r} is none of auto, fast, live and studio, and there is no table "
+            f"[plans.{config.plan}]"
+        )
+    if config.playback.device and not config.capture.device:
+        raise ConfigError(f"{path}: playback.device plays what is captured; name capture.device too")
     try:
         _ = config.address
     except ConfigError as exc:

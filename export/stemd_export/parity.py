@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +23,11 @@ class Difference:
     rms: float
 
 
-def run(graph: bytes, feed: Array) -> Array:
-    """The first output of a graph with one input."""
+def run(graph: bytes, *feeds: npt.NDArray[Any]) -> Array:
+    """The first output of a graph for its inputs, in the graph's order."""
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    output: Array = session.run(None, {session.get_inputs()[0].name: feed})[0]
+    names = [value.name for value in session.get_inputs()]
+    output: Array = session.run(None, dict(zip(names, feeds, strict=True)))[0]
     return output
 
 

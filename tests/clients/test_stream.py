@@ -10,20 +10,26 @@ from stemd.errors import (
     BlockError,
     Overloaded,
     PlanError,
+    ProtocolError,
     StreamClosed,
     StreamExistsError,
 )
 from stemd.protocol import (
+    MAJOR,
     Close,
     Closed,
     Fault,
     Grant,
+    Hello,
+    MixerSet,
     Mixture,
     Open,
+    SetMixer,
     Subscribe,
     Unsubscribe,
+    Welcome,
 )
-from stemd_client import Client
+from stemd_client import Client, sync
 from tests.clients.fake import FakeDaemon
 
 
@@ -196,6 +202,59 @@ async def test_one_client_does_not_open_a_stream_twice(fake) -> None:
         with pytest.raises(StreamExistsError, match="'desk'"):
             async with client.open("desk"):
                 pass
+
+
+MIXER = {"gains": {"a": 1.0, "rest": 1.0}, "mute": (), "solo": ("a",), "wet": 0.5, "bypass": False}
+
+
+def with_a_mixer(daemon: FakeDaemon) -> None:
+    daemon.scripts[Hello] = lambda m: [Welcome(m.request, MAJOR, 1, "fake", "s1", ("mixer",))]
+    daemon.scripts[SetMixer] = lambda m: [MixerSet(m.request, m.stream, **MIXER, position=960, ramp=480)]
+
+
+async def test_what_the_mixer_is_not_told_stays_as_it_is(fake) -> None:
+    daemon, address = fake
+    with_a_mixer(daemon)
+    async with Client(address) as client, client.open("desk") as stream:
+        answer = await stream.set_mixer(solo=["a"], wet=1)
+        assert (answer.solo, answer.wet, answer.position, answer.ramp) == (("a",), 0.5, 960, 480)
+        await client.set_mixer("other", mute={"rest"}, bypass=True)
+        await stream.set_mixer(mute=(), wet=0.25)
+        told = [(m.stream, m.mute, m.solo, m.wet, m.bypass) for m in daemon.of(SetMixer)]
+        assert told == [
+            ("desk", None, ("a",), 1.0, None),
+            ("other", ("rest",), None, None, True),
+            ("desk", (), None, 0.25, None),
+        ]
+        with pytest.raises(TypeError, match="'rest' is a name"):
+            await stream.set_mixer(mute="rest")
+
+
+async def test_without_await_the_mixer_is_told_the_same(fake) -> None:
+    daemon, address = fake
+    with_a_mixer(daemon)
+
+    def tell() -> list[int]:
+        with sync.Client(address) as client, client.open("desk") as stream:
+            return [stream.set_mixer(wet=0.5).position, client.set_mixer("desk", solo=["a"], bypass=False).position]
+
+    assert await asyncio.to_thread(tell) == [960, 960]
+    assert [(m.mute, m.solo, m.wet, m.bypass) for m in daemon.of(SetMixer)] == [
+        (None, None, 0.5, None),
+        (None, ("a",), None, False),
+    ]
+
+
+async def test_a_daemon_without_a_mixer_is_not_asked_for_one(fake) -> None:
+    daemon, address = fake
+    async with Client(address) as client, client.open("desk") as stream:
+        for asking in (stream.set_mixer(bypass=True), client.set_mixer("desk", wet=0.5)):
+            with pytest.raises(ProtocolError, match=r"the daemon \(fake\) has no mixer: .*; update it"):
+                await asking
+        await client.status()
+        assert not daemon.of(SetMixer)
+    with pytest.raises(RuntimeError, match="not connected yet"):
+        await Client(address).set_mixer("desk", bypass=True)
 
 
 async def test_faults_come_as_the_classes_of_the_tree(fake) -> None:

@@ -179,10 +179,12 @@ class Raw(Talk):
 
     def _take_while(self, wanting: Callable[[], bool], timeout: float) -> None:
         deadline = time.monotonic() + timeout
+        ping_at = time.monotonic() + _PING_SECONDS
         while wanting():
-            if self.take(min(_PING_SECONDS, deadline - time.monotonic())) is not None:
-                continue
-            self.ping()
+            self.take(max(0.0, min(ping_at, deadline) - time.monotonic()))
+            if time.monotonic() >= ping_at:
+                self.ping()
+                ping_at += _PING_SECONDS
             if time.monotonic() >= deadline:
                 got = {number: len(heard.headers) for number, heard in self.heard.items()}
                 raise AssertionError(f"waited {timeout:g} s in vain; blocks so far: {got}; faults: {self.faults()}")

@@ -72,7 +72,8 @@ def expected(
             answer, change = left.pop(0)
             for stem, gain in change.items():
                 ramps[stem].set(answer.position, gain)
-        parts.append(mix(mixture[:, start:stop], {"vocals": vocals[:, start:stop]}, ramps, start))
+        gains = {part: ramp.at(start, stop - start) for part, ramp in ramps.items()}
+        parts.append(mix(mixture[:, start:stop], {"vocals": vocals[:, start:stop]}, gains))
     assert not left
     return np.concatenate(parts, axis=1)
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -48,6 +49,11 @@ def magnitudes(frames: int, seed: int = 0) -> Float32Array:
     """Of something sung: (1, 2, frames, 1024)."""
     spectrum = stft.analyse(recording((frames - 1) * stft.HOP + stft.WINDOW, 44_100, seed=seed))
     return np.abs(spectrum[np.newaxis, :, :, :1_024])
+
+
+def every(given: Float32Array) -> npt.NDArray[np.int64]:
+    """The second input of the shipped network: all frames are wanted."""
+    return np.array([0, given.shape[2]])
 
 
 def shipped() -> Path:
@@ -92,7 +98,8 @@ def test_faults_are_named(engine: str, tmp_path: Path) -> None:
 def test_the_engines_agree_on_the_shipped_network(frames: int) -> None:
     given = magnitudes(frames)
     reference, other = (
-        engine.load(shipped(), EngineOptions(threads=2)).run(given)[0].astype(np.float64) for engine in ENGINES.values()
+        engine.load(shipped(), EngineOptions(threads=2)).run(given, every(given))[0].astype(np.float64)
+        for engine in ENGINES.values()
     )
     assert reference.shape == given.shape
     assert np.ptp(reference) > 0.9, "a mask that does something"
@@ -105,10 +112,10 @@ def test_each_worker_gets_its_own_right_answer(engine: str) -> None:
     """Networks of one process run at the same time, as the pool's do, and share what engines share."""
     networks = [engine_named(engine).load(shipped(), EngineOptions(threads=2)) for _ in range(3)]
     given = [magnitudes(64, seed) for seed in range(3)]
-    due = [networks[0].run(values)[0] for values in given]
+    due = [networks[0].run(values, every(values))[0] for values in given]
 
     def work(index: int) -> list[Float32Array]:
-        return [networks[index].run(given[index])[0] for _ in range(6)]
+        return [networks[index].run(given[index], every(given[index]))[0] for _ in range(6)]
 
     with ThreadPoolExecutor(3) as workers:
         for index, outputs in enumerate(workers.map(work, range(3))):
@@ -118,7 +125,8 @@ def test_each_worker_gets_its_own_right_answer(engine: str) -> None:
 def test_shared_memory_changes_no_bit_and_is_smaller() -> None:
     given = magnitudes(64)
     apart, shared = (
-        engine_named("onnxruntime").load(shipped(), EngineOptions(share=share)).run(given)[0] for share in (False, True)
+        engine_named("onnxruntime").load(shipped(), EngineOptions(share=share)).run(given, every(given))[0]
+        for share in (False, True)
     )
     assert np.array_equal(apart, shared)
     assert resident(share=True) < 0.85 * resident(share=False)
@@ -133,7 +141,7 @@ from stemd.separation.engines import engine_named
 from stemd.separation.engines.engine import EngineOptions
 networks = [engine_named("onnxruntime").load(Path({str(shipped())!r}), EngineOptions(share={share})) for _ in range(4)]
 for network in networks:
-    network.run(np.ones((1, 2, 256, 1024), np.float32))
+    network.run(np.ones((1, 2, 512, 1024), np.float32), np.array([0, 512]))
 print(int(Path("/proc/self/statm").read_text().split()[1]))
 """
     if not Path("/proc/self/statm").exists():
@@ -193,7 +201,9 @@ if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE, what systemd's Memor
 from stemd.separation.engines import engine_named
 from stemd.separation.engines.engine import EngineOptions
 print(engine_named("openvino").obstacle())
-engine_named("onnxruntime").load(Path({str(shipped())!r}), EngineOptions()).run(np.ones((1, 2, 64, 1024), np.float32))
+engine_named("onnxruntime").load(Path({str(shipped())!r}), EngineOptions()).run(
+    np.ones((1, 2, 64, 1024), np.float32), np.array([0, 64])
+)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode == 77:

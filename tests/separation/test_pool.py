@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from stemd.dsp.plan import Span
+from stemd.dsp.plan import Span, WindowPlan
 from stemd.dsp.segmenter import Segment
 from stemd.errors import InferenceError, ModelLoadError
 from stemd.separation import manifest as manifests
@@ -21,6 +21,7 @@ from stemd.separation.threads import ThreadPool, Worker, _enough
 from tests.networks import noise
 
 FRAMES = 512
+PLAN = WindowPlan(FRAMES, FRAMES, 0, 0)
 
 
 def copying_model(folder: Path, *, stems: int = 1) -> Model:
@@ -159,12 +160,12 @@ def test_a_network_that_takes_seconds_is_timed_less_often(seconds: list[float], 
 def test_only_the_specialists_asked_for_are_measured(pool: ThreadPool, tmp_path: Path) -> None:
     model = copying_model(tmp_path)
     pool.load(model)
-    assert pool.measure(model, FRAMES, Lane.FREE, []) == []
+    assert pool.measure(model, PLAN, Lane.FREE, []) == []
 
 
 def test_measuring_gives_a_time_for_each_specialist(pool: ThreadPool, tmp_path: Path) -> None:
     model = copying_model(tmp_path)
     pool.load(model)
-    (timing,) = pool.measure(model, FRAMES, Lane.REALTIME, [0])
+    (timing,) = pool.measure(model, PLAN, Lane.REALTIME, [0])
     assert 0 < timing.median <= timing.p99
     assert isinstance(pool.submit(NetworkId("copy", 0), segment(), Lane.FREE, 0).result(10), Estimate)

@@ -64,7 +64,7 @@ def test_configuration_and_command_line_know_the_same_engines() -> None:
         ("[plans.x]\nsegment = 1\nhop = 1\noverlap = 0\nlookahed = 0", ["plans.x.lookahed", "lookahead"]),
         ("[server]\nstall_timeout = -1", ["stall_timeout"]),
         ("[server]\nmax_streams = 'many'", ["max_streams"]),
-        ("plan = 'fast'", ["'fast'", "plans.fast"]),
+        ("plan = 'swift'", ["'swift'", "plans.swift"]),
         ("[plans.x]\nsegment = 10\nhop = 9\noverlap = 3\nlookahead = 0", ["hop + overlap + lookahead"]),
         ("[server]\naddress = 'localhost'", ["server.address", "tcp://host:port"]),
         ("plan = ", ["not TOML"]),

@@ -31,7 +31,9 @@ class FakePool:
         self.stalled, self.broken = stalled, broken
         self.late: list[tuple[Future[Estimate], Segment]] = []
 
-    def submit(self, network: NetworkId, segment: Segment, lane: Lane, deadline_ns: int) -> "Future[Estimate]":
+    def submit(
+        self, network: NetworkId, segment: Segment, lane: Lane, deadline_ns: int, rank: int = 0
+    ) -> "Future[Estimate]":
         assert (network.index, lane) == (0, Lane.REALTIME)
         assert deadline_ns > 0
         future: Future[Estimate] = Future()

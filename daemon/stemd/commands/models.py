@@ -115,7 +115,7 @@ def _verify(model: Model, pool: ThreadPool) -> str:
         if faults := file_faults(model.folder, model.manifest):
             raise StoreError("\n".join(faults))
     pool.load(model)
-    timings = pool.measure(model, model.manifest.live.segment, Lane.FREE, range(len(model.manifest.specialists)))
+    timings = pool.measure(model, model.manifest.live.window(), Lane.FREE, range(len(model.manifest.specialists)))
     segment = model.manifest.live.segment / model.manifest.sample_rate
     return f"files as published, runs ({segment:.2f} s of sound in {sum(t.median for t in timings):.3f} s, one thread)"
 

@@ -32,6 +32,8 @@ def run(options: argparse.Namespace) -> int:
         config = msgspec.structs.replace(config, models=msgspec.structs.replace(config.models, default=options.model))
     if options.engine:
         config = msgspec.structs.replace(config, engine=config.engine.only(options.engine))
+    # An audio callback waits for the interpreter at most this long (5 ms otherwise, which is a whole period).
+    sys.setswitchinterval(0.0005)
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(_serve(config))
     return 0

@@ -38,7 +38,10 @@ class Fifo(Generic[Scalar]):
         self.end += count
 
     def view(self, start: int, stop: int) -> npt.NDArray[Scalar]:
-        """Frames `[start, stop)`, which must be held; valid until the next `append`."""
+        """Frames `[start, stop)`, which must be held; not a copy.
+
+        What was appended is never written over, so the view stays as it is for as long as somebody has it.
+        """
         if not self.start <= start <= stop <= self.end:
             raise IndexError(f"frames [{start}, {stop}) of [{self.start}, {self.end})")
         return self._store[:, start - self._origin : stop - self._origin]
@@ -54,6 +57,16 @@ class Fifo(Generic[Scalar]):
         if low < high:
             out[:, low - start : high - start] = self.view(low, high)
         return out
+
+    def window(self, start: int, stop: int) -> npt.NDArray[Scalar]:
+        """Frames `[start, stop)` to be read, without a copy where all of them were appended.
+
+        Raises:
+            IndexError: frames that are wanted were forgotten.
+        """
+        if self._first <= start and stop <= self.end:
+            return self.view(start, stop)
+        return self.padded(start, stop)
 
     def forget_before(self, position: int) -> None:
         """Drop the frames before `position` (at most all)."""

@@ -43,8 +43,11 @@ class GainRamp:
         return self._to
 
     def set(self, position: int, value: float) -> None:
-        """Begin to move to `value` at `position`, from wherever the gain is then."""
-        self._from = float(self.at(position, 1)[0])
+        """Begin to move to `value` at `position`, from wherever the gain is in the frame before.
+
+        So a gain that is set many times for one position moves no further there than one that is set once.
+        """
+        self._from = float(self.at(position - 1, 1)[0])
         self._to, self._start = value, position
 
     def at(self, position: int, frames: int) -> Float32Array:
@@ -54,18 +57,16 @@ class GainRamp:
         return gains.astype(np.float32)
 
 
-def mix(
-    mixture: Float32Array, stems: Mapping[str, Float32Array], gains: Mapping[str, GainRamp], position: int
-) -> Float32Array:
-    """`rest * gain + sum(stem * gain)` over frames that begin at `position`; at unity it is the mixture itself.
+def mix(mixture: Float32Array, stems: Mapping[str, Float32Array], gains: Mapping[str, Float32Array]) -> Float32Array:
+    """`rest * gain + sum(stem * gain)`, all (channels, frames); in frames at unity it is the mixture itself.
 
-    `gains` has a ramp for every stem and one for `rest`, the residual.
+    `gains` has (frames,) for every stem and for `rest`, the residual.
     """
-    frames = mixture.shape[1]
-    at_unity = {name: bool(np.all(ramp.at(position, frames) == 1.0)) for name, ramp in gains.items()}
-    if all(at_unity.values()):
+    unity = np.all([gain == 1.0 for gain in gains.values()], axis=0)
+    if unity.all():
         return mixture
-    out: Float32Array = residual(mixture, list(stems.values())) * gains["rest"].at(position, frames)
+    out: Float32Array = residual(mixture, list(stems.values())) * gains["rest"]
     for name, stem in stems.items():
-        out = out + stem * gains[name].at(position, frames)
-    return out
+        out = out + stem * gains[name]
+    # Frame by frame, lest it depend on where blocks end.
+    return np.where(unity, mixture, out)

@@ -1,4 +1,4 @@
-"""Joins the trusted parts of neighbouring segments, crossfaded over the overlap."""
+"""Joins the estimates of neighbouring segments: crossfaded over the overlap, or added where they spill over."""
 
 import numpy as np
 
@@ -11,6 +11,8 @@ class OverlapAdd:
 
     In the overlap of length V, at index i: `g_in = (i+1)/(V+1)`, `g_out = (V-i)/(V+1)`. The first part pushed has no
     fade-in and the last no fade-out. A part that never came is pushed as zeros and so fades like any other.
+
+    The estimates of a plan with a spill were windowed where they were made, and are added.
     """
 
     def __init__(self, plan: WindowPlan, channels: int) -> None:
@@ -22,7 +24,7 @@ class OverlapAdd:
         self._next: int | None = None
 
     def push(self, span: Span, trusted: Float32Array) -> Float32Array:
-        """Take the trusted part (channels, span.frames) of the next segment; give the frames now final.
+        """Take the estimate (channels, span.reach) of the next segment; give the frames now final.
 
         They are `[k*hop, (k+1)*hop)`, or fewer where the stream ends before.
         """
@@ -30,8 +32,10 @@ class OverlapAdd:
             raise ValueError(f"segment {span.index} pushed where {self._next} was due")
         self._next = span.index + 1
         joined = trusted.copy()
-        shared = min(self._tail.shape[1], span.frames)
-        joined[:, :shared] *= self._in[:shared]
-        joined[:, :shared] += self._tail[:, :shared] * self._out[:shared]
+        shared = min(self._tail.shape[1], span.reach)
+        if span.spill is None:
+            joined[:, :shared] *= self._in[:shared]
+            self._tail = self._tail[:, :shared] * self._out[:shared]
+        joined[:, :shared] += self._tail[:, :shared]
         self._tail = joined[:, self.plan.hop :]
         return joined[:, : self.plan.hop]

@@ -1,6 +1,6 @@
 """Cuts a stream into segments for a network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from stemd.errors import PlanError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """What a network sees at once.
+    """What a network sees at once: to be read only, for segments share what they have in common.
 
     Attributes:
         span: where in the stream it lies, and which of its frames will be used.
@@ -40,9 +40,7 @@ class Segmenter:
     """
 
     def __init__(self, plan: WindowPlan, channels: int, *, spectral: bool = False) -> None:
-        if spectral:
-            check_grid(plan)
-        self.plan = plan
+        self.plan = on_grid(plan) if spectral else plan
         self._samples = Fifo(np.float32, channels)
         self._spectrum = stft.SpectrumRing(channels) if spectral else None
         self._next = 0
@@ -77,7 +75,7 @@ class Segmenter:
         spectrum = None
         if self._spectrum:
             spectrum = self._spectrum.frames(span.start // stft.HOP, (stop - stft.HALF) // stft.HOP + 1)
-        segment = Segment(span, self._samples.padded(span.start, stop), spectrum)
+        segment = Segment(span, self._samples.window(span.start, stop), spectrum)
         self._next = span.index + 1
         keep = self._next * self.plan.hop - self.plan.backlog
         self._samples.forget_before(keep)
@@ -86,14 +84,30 @@ class Segmenter:
         return segment
 
 
+def on_grid(plan: WindowPlan) -> WindowPlan:
+    """The plan as a network on the STFT's grid uses it: without an overlap it gets a spill.
+
+    Segment k then gives the STFT frames centred in `[k*hop + 2048, (k+1)*hop + 2048)`, the first also those before.
+    Their windows begin at `k*hop` and end less than `spill` after `(k+1)*hop`.
+
+    Raises:
+        PlanError: a length is off the grid, or the lookahead is too short for the last of these STFT frames.
+    """
+    check_grid(plan)
+    return plan if plan.overlap else replace(plan, spill=stft.SPILL)
+
+
 def check_grid(plan: WindowPlan) -> None:
     """Refuse a plan that a network on the STFT's grid cannot use.
 
     Raises:
-        PlanError: a length is off the grid, or the lookahead is under half a window.
+        PlanError: a length is off the grid, or the lookahead is under half a window (with an overlap), or under the
+            spill (without one).
     """
     for name in ("segment", "hop", "overlap", "lookahead"):
         if getattr(plan, name) % stft.HOP:
             raise PlanError(f"{plan}: {name} must be a multiple of {stft.HOP} for a network of kind 'mask'")
-    if plan.lookahead < stft.HALF:
-        raise PlanError(f"{plan}: lookahead must be at least {stft.HALF} for a network of kind 'mask'")
+    least = stft.HALF if plan.overlap else stft.SPILL
+    if plan.lookahead < least:
+        how = "with an overlap" if plan.overlap else "without overlap"
+        raise PlanError(f"{plan}: lookahead must be at least {least} {how} for a network of kind 'mask'")

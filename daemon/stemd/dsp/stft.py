@@ -12,13 +12,16 @@ import scipy.fft
 
 from stemd.audio import Complex64Array, Float32Array
 from stemd.dsp.fifo import Fifo
+from stemd.dsp.plan import Span
 
 WINDOW: Final = 4_096
 HOP: Final = 1_024
 HALF: Final = WINDOW // 2
 BINS: Final = HALF + 1
+SPILL: Final = WINDOW - HOP  # how far the windows that begin before a frame reach beyond it
 _HANN: Final[Float32Array] = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 _SQUARED: Final[Float32Array] = _HANN * _HANN
+_SYNTHESIS: Final[Float32Array] = _HANN * np.float32(2 / 3)
 
 
 def analyse(samples: Float32Array) -> Complex64Array:
@@ -49,6 +52,39 @@ def synthesise(spectrum: Complex64Array, first: int, start: int, stop: int) -> F
     return samples
 
 
+def windowed(spectrum: Complex64Array, first: int, start: int, stop: int) -> Float32Array:
+    """What STFT frames (channels, n, BINS) contribute to samples `[start, stop)`, `first` the index of the first.
+
+    The contributions of all STFT frames that touch a sample add up to it: at this hop the squared windows sum to 3/2.
+    STFT frames that begin with frame 0 are those of a stream whose first segment has no history, and so no frame -1:
+    the others make up for it.
+    """
+    count = spectrum.shape[1]
+    windows = scipy.fft.irfft(spectrum, WINDOW, axis=2).astype(np.float32, copy=False) * _SYNTHESIS
+    total = np.zeros((spectrum.shape[0], stop - start), np.float32)
+    for j in range(count):
+        begin = (first + j) * HOP - HALF - start
+        low, high = max(0, begin), min(stop - start, begin + WINDOW)
+        if low < high:
+            total[:, low:high] += windows[:, j, low - begin : high - begin]
+    if first == 0:
+        lacking = _SQUARED[WINDOW - HOP :][start:stop] * np.float32(2 / 3)
+        total[:, : lacking.size] /= 1 - lacking
+    return total
+
+
+def needed(span: Span, first: int, count: int) -> tuple[int, int]:
+    """Which of a segment's STFT frames make its estimate, as (low, high); `first` is the index of the first of `count`.
+
+    Those that touch the trusted frames; where the plan has a spill, those that no other segment gives.
+    """
+    stop = span.position + span.frames
+    if span.spill is None:
+        return max(0, (span.position - HALF) // HOP - first), count
+    low = (span.position + HALF) // HOP - first if span.index else 0
+    return low, min(count, -(-(stop + HALF) // HOP) - first)
+
+
 class SpectrumRing:
     """The STFT frames of one stream, each computed once, as its samples come."""
 
@@ -73,8 +109,8 @@ class SpectrumRing:
             self._samples.forget_before(self.end * HOP - HALF)
 
     def frames(self, first: int, stop: int) -> Complex64Array:
-        """A copy of STFT frames `[first, stop)` as (channels, stop - first, BINS); those before -1 are silent."""
-        return self._frames.padded(first, stop)
+        """STFT frames `[first, stop)` as (channels, stop - first, BINS), to be read; those before -1 are silent."""
+        return self._frames.window(first, stop)
 
     def forget_before(self, index: int) -> None:
         """Drop the STFT frames before `index`."""

@@ -7,7 +7,7 @@ from stemd.audio import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from stemd.schema import Matches, Range
 
 MAJOR: Final = 1
-MINOR: Final = 0
+MINOR: Final = 1
 MAX_HEADER: Final = 16_384  # bytes of a client's header
 MAX_ITEMS: Final = 256  # of one list or map in it
 MAX_REPLY: Final = 2**20  # bytes of a daemon's header: the state of many streams is long
@@ -26,6 +26,7 @@ Channels = Annotated[int, Range(1, MAX_CHANNELS)]
 BlockSize = Annotated[int, Range(1, MAX_BLOCK)]
 Credits = Annotated[int, Range(1, MAX_CREDIT)]
 Gain = Annotated[float, Range(0.0, 8.0)]
+Share = Annotated[float, Range(0.0, 1.0)]
 Timing = Literal["realtime", "free"]
 Delivery = Literal["live", "lossless"]
 Flag = Literal["start", "gap", "degraded", "end", "cut"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from stemd.audio import Format
-from stemd.protocol.fields import Channels, Count, Flag, Gain, Instant, Name, Plan, Rate, Text
+from stemd.protocol.fields import Channels, Count, Flag, Gain, Instant, Name, Plan, Rate, Share, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,18 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A `realtime` stream went on without its source: frames before `position` are a gap, send from there on.
+
+    Only for clients with the capability `moved`.
+    """
+
+    kind: ClassVar[bytes] = b"moved"
+    stream: Name
+    position: Count
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Answers Close, once the last block has left (`position`: the stream's length); or tells of an end forced."""
 
@@ -91,6 +103,22 @@ class GainSet:
     request: Count
     stream: Name
     gains: dict[Name, Gain]
+    position: Count
+    ramp: Count
+
+
+@dataclass(frozen=True, slots=True)
+class MixerSet:
+    """Answers SetMixer with all controls: the ramp begins at `position` and takes `ramp` frames."""
+
+    kind: ClassVar[bytes] = b"mixer_set"
+    request: Count
+    stream: Name
+    gains: dict[Name, Gain]
+    mute: tuple[Name, ...]
+    solo: tuple[Name, ...]
+    wet: Share
+    bypass: bool
     position: Count
     ramp: Count
 
@@ -148,5 +176,5 @@ class Stem:
     flags: tuple[Flag, ...]
 
 
-Reply: TypeAlias = Welcome | Opened | Closed | Subscribed | Unsubscribed | GainSet | State
-FromDaemon: TypeAlias = Reply | Attached | Grant | Pong | Fault | Stem
+Reply: TypeAlias = Welcome | Opened | Closed | Subscribed | Unsubscribed | GainSet | MixerSet | State
+FromDaemon: TypeAlias = Reply | Attached | Grant | Moved | Pong | Fault | Stem

@@ -15,6 +15,7 @@ from stemd.protocol.fields import (
     Name,
     Plan,
     Rate,
+    Share,
     Text,
     Timing,
 )
@@ -110,6 +111,19 @@ class SetGain:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMixer:
+    """Sets what else shapes the stem `out`; None leaves a control where it is. Names as in SetGain."""
+
+    kind: ClassVar[bytes] = b"set_mixer"
+    request: Count
+    stream: Name
+    mute: tuple[Name, ...] | None
+    solo: tuple[Name, ...] | None
+    wet: Share | None
+    bypass: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Asks what the daemon is doing."""
 
@@ -140,5 +154,5 @@ class Attach:
     session: Name
 
 
-Request: TypeAlias = Hello | Open | Close | Subscribe | Unsubscribe | SetGain | Status
+Request: TypeAlias = Hello | Open | Close | Subscribe | Unsubscribe | SetGain | SetMixer | Status
 FromClient: TypeAlias = Request | Mixture | Credit | Ping | Bye | Attach

@@ -16,7 +16,7 @@ from stemd.dsp.fifo import Fifo
 from stemd.dsp.overlap import OverlapAdd
 from stemd.dsp.plan import Span, WindowPlan
 from stemd.dsp.resample import Resampler, held_back, resampled_length
-from stemd.dsp.segmenter import Segment, Segmenter
+from stemd.dsp.segmenter import Segment, Segmenter, on_grid
 from stemd.separation.manifest import CHANNELS
 
 _PIECE = 1_024  # frames resampled at once, so that a long hop does not hold up the event loop
@@ -60,21 +60,22 @@ class Track:
         self._final.append(np.zeros((len(stems) * self._channels, at - origin), np.float32))
         self._resampler = Resampler(model_rate, rate, len(stems) * self._channels)
         self._ready = Fifo(np.float32, len(stems) * self._channels, start=origin * rate // model_rate)
-        self.first = resampled_length(at, model_rate, rate)
+        # What the segment before would have spilt over is missing in the first frames.
+        self.first = resampled_length(at + assembly.plan.spill, model_rate, rate) if first else 0
         self._ended = False
 
     def push(self, span: Span, estimates: Float32Array | None) -> None:
-        """Take (stems, 2, span.frames) of a segment, in any order; None for one that never came."""
+        """Take (stems, 2, span.reach) of a segment, in any order; None for one that never came."""
         self._waiting[span.index] = (span, estimates)
         while self.next in self._waiting:
             due, value = self._waiting.pop(self.next)
             self.next += 1
             if value is None:
-                start, stop = (resampled_length(p, *self._rates) for p in (due.position, due.position + due.frames))
+                start, stop = (resampled_length(p, *self._rates) for p in (due.position, due.position + due.reach))
                 reach = held_back(*self._rates)  # so far the resampler's kernel carries the silence
                 self.degraded.append((start - reach, stop + reach))
-                value = np.zeros((len(self.stems), CHANNELS, due.frames), np.float32)
-            mapped = from_stereo(value, self._channels).reshape(-1, due.frames)
+                value = np.zeros((len(self.stems), CHANNELS, due.reach), np.float32)
+            mapped = from_stereo(value, self._channels).reshape(-1, due.reach)
             self._final.append(self._join.push(due, mapped))
 
     def end(self) -> None:
@@ -135,10 +136,11 @@ class Assembly:
     """
 
     def __init__(self, plan: WindowPlan, model_rate: int, rate: int, channels: int, *, spectral: bool) -> None:
-        self.plan, self.model_rate, self.rate, self.channels = plan, model_rate, rate, channels
+        self.plan = on_grid(plan) if spectral else plan
+        self.model_rate, self.rate, self.channels = model_rate, rate, channels
         self.tracks: dict[int, Track] = {}
         self._into = Resampler(rate, model_rate, CHANNELS)
-        self._segmenter = Segmenter(plan, CHANNELS, spectral=spectral)
+        self._segmenter = Segmenter(self.plan, CHANNELS, spectral=spectral)
         self._mixture = Fifo(np.float32, channels)
         self._blocks: deque[int] = deque()
         self._cut = 0

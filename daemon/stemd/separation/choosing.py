@@ -63,7 +63,7 @@ def _fastest(folder: Path, manifest: Manifest, options: EngineOptions, *, spectr
         log.info("%s: %s runs it, the only engine here", manifest.name, usable[0].name)
         return usable[0].name
     verify(folder, manifest)
-    sample = trial(manifest.live.segment, spectral=spectral)
+    sample = trial(manifest.live.window(), spectral=spectral)
     calls = _candidates(folder, manifest, replace(options, share=False), usable, sample)
     seconds = race(calls)
     first, *others = sorted(seconds, key=lambda name: seconds[name])

@@ -25,11 +25,12 @@ class HybridSpecialist:
 
     def run(self, segment: Segment) -> Float32Array:
         """See Specialist."""
-        frames = segment.mixture.shape[1]
+        mixture = np.ascontiguousarray(segment.mixture)
+        frames = mixture.shape[1]
         if self._spectra is None or self._spectra.frames != frames:
             self._spectra = SegmentSpectra(frames)
         spectra = self._spectra
-        spectrogram, samples = self._outputs(spectra.forward(segment.mixture), segment.mixture, spectra)
+        spectrogram, samples = self._outputs(spectra.forward(mixture), mixture, spectra)
         estimates = spectra.inverse(spectrogram[self._rows].reshape(-1, spectra.bins, spectra.steps))
         estimates += samples[self._rows].reshape(-1, frames)
         return estimates.reshape(len(self.stems), CHANNELS, frames)[:, :, segment.span.trusted].copy()

@@ -146,7 +146,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `storage` is how the large weights lie in the file; the arithmetic is float32 either way. A `lossy` model gave up
     exactness for size on purpose. Without `parity` nobody has measured how true the graph is. `plan` is what
-    streams get that name no plan.
+    streams get that name no plan; `fast`, where there is one, gives up quality for latency.
     """
 
     name: Name
@@ -159,10 +159,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     segments: Segments
     live: PlanRow
     studio: PlanRow
+    fast: PlanRow | None = None
     plan: Literal["live", "studio"] = "live"
     licence: Licence
     origin: Origin
     parity: Parity | None = None
+
+    @property
+    def plans(self) -> dict[str, PlanRow]:
+        """The window plans by name."""
+        rows = {"fast": self.fast, "live": self.live, "studio": self.studio}
+        return {name: row for name, row in rows.items() if row}
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -174,7 +181,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         twice = sorted({stem for stem in self.stems if self.stems.count(stem) > 1})
         if twice:
             raise ValueError(f"stem {twice[0]!r} is named twice")
-        for title, plan in (("live", self.live), ("studio", self.studio)):
+        for title, plan in self.plans.items():
             if not self.segments.accepts(plan.segment):
                 raise ValueError(f"{title}.segment = {plan.segment} is not among `segments`")
             if self.kind == "mask":

@@ -12,7 +12,7 @@ from stemd.dsp import stft
 from stemd.dsp.overlap import OverlapAdd
 from stemd.dsp.plan import Span, WindowPlan
 from stemd.dsp.resample import Resampler, resampled_length
-from stemd.dsp.segmenter import Segment, check_grid
+from stemd.dsp.segmenter import Segment, on_grid
 from stemd.separation.assembly import from_stereo, to_stereo
 from stemd.separation.specialist import Specialist
 
@@ -44,6 +44,8 @@ def separate(
         For each stem (channels, frames), as many as the mixture has, at `rate`.
     """
     channels, length = mixture.shape
+    if spectral:
+        plan = on_grid(plan)
     if length == 0:
         return {stem: np.zeros((channels, 0), np.float32) for s in specialists for stem in s.stems}
     signal = _resampled(to_stereo(mixture), rate, model_rate)
@@ -53,7 +55,7 @@ def separate(
     for done, segment in enumerate(_segments(signal, spans, plan, spectral=spectral), 1):
         for specialist, join, part in zip(specialists, joins, parts, strict=True):
             estimates = from_stereo(specialist.run(segment), channels)
-            part.append(join.push(segment.span, estimates.reshape(-1, segment.span.frames)))
+            part.append(join.push(segment.span, estimates.reshape(-1, segment.span.reach)))
         if progress:
             progress(done, len(spans))
     stems: dict[str, Float32Array] = {}
@@ -71,8 +73,6 @@ def _resampled(samples: Float32Array, source: int, target: int) -> Float32Array:
 
 
 def _segments(signal: Float32Array, spans: Sequence[Span], plan: WindowPlan, *, spectral: bool) -> Iterator[Segment]:
-    if spectral:
-        check_grid(plan)
     before = plan.segment + stft.WINDOW
     padded = np.pad(signal, ((0, 0), (before, before)))
     for span in spans:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Protocol
 
 from stemd.audio import Float32Array
+from stemd.dsp.plan import WindowPlan
 from stemd.dsp.segmenter import Segment
 from stemd.separation.store import Model
 
@@ -32,7 +33,7 @@ class NetworkId:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a segment of one length takes, in seconds."""
+    """What a segment takes, in seconds."""
 
     median: float
     p99: float
@@ -57,8 +58,8 @@ class Pool(Protocol):
         """
         ...
 
-    def measure(self, model: Model, segment: int, lane: Lane, specialists: Sequence[int]) -> list[Timing]:
-        """Warm networks at a segment length in one lane, and time each; yields to every job with a deadline.
+    def measure(self, model: Model, plan: WindowPlan, lane: Lane, specialists: Sequence[int]) -> list[Timing]:
+        """Warm networks with a plan's segments in one lane, and time each; yields to every job with a deadline.
 
         `specialists` are indices into the manifest's. One that takes seconds is run three times in all.
 
@@ -66,10 +67,14 @@ class Pool(Protocol):
         """
         ...
 
-    def submit(self, network: NetworkId, segment: Segment, lane: Lane, deadline_ns: int) -> "Future[Estimate]":
+    def submit(
+        self, network: NetworkId, segment: Segment, lane: Lane, deadline_ns: int, rank: int = 0
+    ) -> "Future[Estimate]":
         """Queue a segment; the future gives its estimate, or raises InferenceError.
 
-        `deadline_ns` orders the lane. A future that is cancelled before it runs is never run.
+        `deadline_ns` orders the lane, and of those with one deadline, `rank`: 0 goes first. A future that is cancelled
+        before it runs is never run. In the realtime lane, neither is one that by past experience would be late: it is
+        cancelled when its turn comes, and the time goes to those that can still be had.
         """
         ...
 

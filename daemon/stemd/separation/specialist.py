@@ -8,11 +8,11 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from stemd.audio import Float32Array
+from stemd.audio import Complex64Array, Float32Array
 from stemd.dsp import stft
 from stemd.dsp.segmenter import Segment
 from stemd.errors import InferenceError, ModelLoadError
-from stemd.separation.engines.engine import Network
+from stemd.separation.engines.engine import Network, Value
 from stemd.separation.hybrid import HybridSpecialist
 from stemd.separation.manifest import CHANNELS, Kind, Manifest, SpecialistEntry
 
@@ -26,7 +26,7 @@ class Specialist(Protocol):
     stems: tuple[str, ...]
 
     def run(self, segment: Segment) -> Float32Array:
-        """Separate a stereo segment: (stems, 2, segment.span.frames), the trusted frames alone.
+        """Separate a stereo segment: (stems, 2, segment.span.reach), the trusted frames and what they spill over.
 
         Raises:
             InferenceError: the network failed.
@@ -35,28 +35,47 @@ class Specialist(Protocol):
 
 
 class MaskSpecialist:
-    """A network from magnitudes (1, 2, frames, 1024) to masks (stems, 2, frames, 1024); bins above stay silent."""
+    """A network from magnitudes (1, 2, frames, 1024) to masks (stems, 2, frames, 1024); bins above stay silent.
+
+    One with a second input, int64 (2,), is told the first STFT frame whose mask is wanted and the one after the last,
+    and gives the masks of these alone: where they are few, as live, that is most of its work saved.
+
+    Networks take STFT frames in multiples of 64. Where a segment has fewer, the last ones follow once more in reverse:
+    the best that is known of what comes next. (Live, that is worth more than anything: silence there, or the
+    network's own edge, costs up to 2 dB; docs/latency.md has the figures.)
+    """
 
     def __init__(self, entry: SpecialistEntry, network: Network) -> None:
         self.stems = entry.stems
         self._network = network
+        self._is_told = len(network.inputs) > 1
 
     def run(self, segment: Segment) -> Float32Array:
         """See Specialist."""
         assert segment.spectrum is not None, "a mask network wants segments with a spectrum"  # noqa: S101
         spectrum, span = segment.spectrum, segment.span
         first = span.start // stft.HOP
-        count = spectrum.shape[1]
-        magnitude = np.zeros((1, CHANNELS, -(-count // MASK_FRAMES) * MASK_FRAMES, MASK_BINS), np.float32)
-        np.abs(spectrum[:, :, :MASK_BINS], out=magnitude[0, :, :count])
-        masks = _output(self._network, magnitude, stems=len(self.stems))[:, :, :count]
-        low = max(0, (span.position - stft.HALF) // stft.HOP - first)  # the rest cannot reach the trusted frames
+        low, high = stft.needed(span, first, spectrum.shape[1])
         estimates = []
-        for mask in masks:
-            masked = np.zeros_like(spectrum[:, low:])
-            np.multiply(spectrum[:, low:, :MASK_BINS], mask[:, low:], out=masked[:, :, :MASK_BINS])
-            estimates.append(stft.synthesise(masked, first + low, span.position, span.position + span.frames))
+        for mask in self._masks(spectrum, low, high):
+            masked = np.zeros_like(spectrum[:, low:high])
+            np.multiply(spectrum[:, low:high, :MASK_BINS], mask, out=masked[:, :, :MASK_BINS])
+            join = stft.synthesise if span.spill is None else stft.windowed
+            estimates.append(join(masked, first + low, span.position, span.position + span.reach))
         return np.stack(estimates)
+
+    def _masks(self, spectrum: Complex64Array, low: int, high: int) -> Float32Array:
+        """The masks of STFT frames `[low, high)` of a spectrum (2, frames, bins): (stems, 2, high - low, 1024)."""
+        count = spectrum.shape[1]
+        magnitude = np.empty((1, CHANNELS, -(-count // MASK_FRAMES) * MASK_FRAMES, MASK_BINS), np.float32)
+        np.abs(spectrum[:, :, :MASK_BINS], out=magnitude[0, :, :count])
+        # Of few frames the mirror's image is mirrored in its turn.
+        mirrored = np.pad(np.arange(count), (0, magnitude.shape[2] - count), "symmetric")
+        magnitude[0, :, count:] = magnitude[0][:, mirrored[count:]]
+        if not self._is_told:
+            return _output(self._network, magnitude, due=(len(self.stems), *magnitude.shape[1:]))[:, :, low:high]
+        wanted = np.array([low, high], np.int64)
+        return _output(self._network, magnitude, wanted, due=(len(self.stems), CHANNELS, high - low, MASK_BINS))
 
 
 class WaveformSpecialist:
@@ -69,7 +88,8 @@ class WaveformSpecialist:
 
     def run(self, segment: Segment) -> Float32Array:
         """See Specialist."""
-        estimates = _output(self._network, segment.mixture[np.newaxis], stems=self._count)
+        due = (self._count, *segment.mixture.shape)
+        estimates = _output(self._network, np.ascontiguousarray(segment.mixture[np.newaxis]), due=due)
         return estimates[self._rows][:, :, segment.span.trusted].copy()
 
 
@@ -100,13 +120,12 @@ def specialist(manifest: Manifest, entry: SpecialistEntry, network: Network) -> 
     return _KINDS[manifest.kind](entry, network)
 
 
-def _output(network: Network, value: Float32Array, *, stems: int) -> Float32Array:
-    """The network's one output for its one input (1, 2, ...), as (stems, 2, ...) of the input's lengths."""
-    outputs = network.run(value)
+def _output(network: Network, *values: Value, due: tuple[int, ...]) -> Float32Array:
+    """The network's one output, of shape `due` with or without a 1 before it."""
+    outputs = network.run(*values)
     if len(outputs) != 1:
         raise InferenceError(f"the network gave {len(outputs)} outputs where one was due: {', '.join(network.outputs)}")
     (out,) = outputs
-    due = (stems, *value.shape[1:])
     if out.shape not in (due, (1, *due)):
         raise InferenceError(f"the network gave shape {tuple(out.shape)} where {due} was due")
     return out.reshape(due)

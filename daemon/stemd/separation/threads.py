@@ -13,9 +13,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from stemd.dsp.plan import WindowPlan
 from stemd.dsp.segmenter import Segment
 from stemd.errors import InferenceError, StemdError
 from stemd.separation.engines.engine import EngineOptions
+from stemd.separation.experience import Experience
 from stemd.separation.pool import Estimate, Lane, NetworkId, Timing
 from stemd.separation.specialist import Specialist
 from stemd.separation.store import Model
@@ -37,20 +39,29 @@ class Worker:
     def __init__(self, lane: Lane, options: EngineOptions) -> None:
         self.networks: dict[str, list[Specialist]] = {}
         self._options, self._lane = options, lane
-        self._jobs: list[tuple[int, int, Callable[[], Any], Future[Any]]] = []
+        self._jobs: list[tuple[int, int, int, Callable[[], Any], Future[Any], Callable[[], bool]]] = []
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._work, name=f"stemd-{lane.value}", daemon=True)
         self._thread.start()
 
-    def call(self, function: Callable[[], T], deadline_ns: int = 0) -> "Future[T]":
-        """Run a function in this thread, when nothing with an earlier deadline waits."""
+    def call(
+        self,
+        function: Callable[[], T],
+        deadline_ns: int = 0,
+        rank: int = 0,
+        hopeless: Callable[[], bool] = lambda: False,
+    ) -> "Future[T]":
+        """Run a function in this thread, when nothing goes before it: an earlier deadline, or the same and less rank.
+
+        `hopeless` is asked then; if it is, the future is cancelled.
+        """
         future: Future[T] = Future()
         with self._changed:
             if self._closing:
                 raise InferenceError("the pool is closed")
-            heapq.heappush(self._jobs, (deadline_ns, next(self._order), function, future))
+            heapq.heappush(self._jobs, (deadline_ns, rank, next(self._order), function, future, hopeless))
             self._changed.notify()
         return future
 
@@ -62,7 +73,7 @@ class Worker:
         """Drop what waits, finish what runs."""
         with self._changed:
             self._closing = True
-            for *_, future in self._jobs:
+            for *_, future, _ in self._jobs:
                 future.cancel()
             self._jobs.clear()
             self._changed.notify()
@@ -77,10 +88,12 @@ class Worker:
                 self._changed.wait_for(lambda: self._jobs or self._closing)
                 if self._closing:
                     return
-                *_, function, future = heapq.heappop(self._jobs)
+                *_, function, future, hopeless = heapq.heappop(self._jobs)
+            if not future.done() and hopeless():
+                future.cancel()
             if future.set_running_or_notify_cancel():
                 _settle(future, function)
-            del function, future  # else the last segment stays in memory while nothing runs
+            del function, future, hopeless  # else the last segment stays in memory while nothing runs
 
 
 def _settle(future: "Future[T]", function: Callable[[], T]) -> None:
@@ -105,6 +118,7 @@ class ThreadPool:
         # Spinning makes a run a little shorter and the event loop, which needs a core too, a lot later.
         self.options = replace(options, spin=False)
         self._workers = {lane: Worker(lane, self.options) for lane in Lane}
+        self._experience: dict[tuple[NetworkId, int], Experience] = {}
         self._loading = threading.Lock()
 
     def load(self, model: Model) -> None:
@@ -131,9 +145,9 @@ class ThreadPool:
         else:
             model.engine(self.options)
 
-    def measure(self, model: Model, segment: int, lane: Lane, specialists: Sequence[int]) -> list[Timing]:
+    def measure(self, model: Model, plan: WindowPlan, lane: Lane, specialists: Sequence[int]) -> list[Timing]:
         """See Pool."""
-        sample = trial(segment, spectral=model.spectral)
+        sample = trial(plan, spectral=model.spectral)
         worker = self._workers[lane]
         timings = []
         for index in specialists:
@@ -153,16 +167,25 @@ class ThreadPool:
             timings.append(_timing(seconds))
         return timings
 
-    def submit(self, network: NetworkId, segment: Segment, lane: Lane, deadline_ns: int) -> "Future[Estimate]":
+    def submit(
+        self, network: NetworkId, segment: Segment, lane: Lane, deadline_ns: int, rank: int = 0
+    ) -> "Future[Estimate]":
         """See Pool."""
         worker = self._workers[lane]
+        experience = self._experience.setdefault((network, segment.mixture.shape[1]), Experience())
+
+        def hopeless() -> bool:
+            return lane is Lane.REALTIME and not experience.allows((deadline_ns - time.monotonic_ns()) / 1e9)
 
         def run() -> Estimate:
             begin = time.perf_counter()
             stems = worker.networks[network.model][network.index].run(segment)
-            return Estimate(stems, time.perf_counter() - begin)
+            seconds = time.perf_counter() - begin
+            if lane is Lane.REALTIME:
+                experience.note(seconds)
+            return Estimate(stems, seconds)
 
-        return worker.call(run, deadline_ns)
+        return worker.call(run, deadline_ns, rank, hopeless)
 
     def close(self) -> None:
         """See Pool."""

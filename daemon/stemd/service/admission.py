@@ -52,19 +52,18 @@ def budget(compute: float, hop: float, others: Sequence[Demand], ahead: int) -> 
     load = sum(d.load for d in others) + compute / hop
     if load * HEADROOM > 1:
         raise Overloaded(
-            f"the machine is at {load:.0%} load with this stream, more than {1 / HEADROOM:.0%}: "
-            f"use a hop of {_longer(compute, others):.2f} s or more, fewer streams, or timing 'free'"
+            f"the machine is at {load:.0%} load with this stream, more than {1 / HEADROOM:.0%}; "
+            f"a hop of {_longer(compute, others):.2f} s would do"
         )
     longest = max((d.compute for d in others), default=0.0)
     least = compute + ahead * max(longest, compute)
     for step in range(_STEPS + 1):
         candidate = least + (max(hop, least) - least) * step / _STEPS
-        # Room is kept for one segment of a stream yet to come, or this would be the last that is admitted.
-        if holds([*others, Demand(compute, hop, candidate)], reserve=max(longest, compute)):
+        # Room is kept for one segment of a stream yet to come, or this would be the last that is admitted; with
+        # `ahead` 0 that is what was asked for.
+        if holds([*others, Demand(compute, hop, candidate)], reserve=min(1, ahead) * max(longest, compute)):
             return candidate
-    raise Overloaded(
-        f"{len(others)} streams leave no time for another within a hop of {hop:.2f} s: use a longer hop or 'free'"
-    )
+    raise Overloaded(f"{len(others)} streams leave no time for another within a hop of {hop:.2f} s")
 
 
 def holds(demands: Sequence[Demand], *, reserve: float = 0.0) -> bool:

@@ -45,6 +45,11 @@ class Intake:
             self.refused += 1
             raise
 
+    def skip(self, frames: int) -> None:
+        """The stream goes on without its source: these frames will not be waited for."""
+        self.gaps += 1
+        self.expected += frames
+
     def _checked(self, block: Mixture, pcm: memoryview) -> tuple[int, Float32Array] | None:
         opened = self._opened
         try:

@@ -1,7 +1,7 @@
 """The segments of one stream that are with the pool, and which specialists they are for."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,7 @@ class Jobs:
         assembly: where segments come from and estimates go.
         pool: where they run.
         linger: hops that a specialist goes on after its last listener.
+        priority: stems whose specialists go first.
         arrived: called when an estimate was added.
         failed: called with what a network raised; its segment becomes silence, flagged as degraded.
     """
@@ -43,6 +44,7 @@ class Jobs:
         assembly: Assembly,
         pool: Pool,
         linger: int,
+        priority: Sequence[str],
         arrived: Callable[[], None],
         failed: Callable[[InferenceError], None],
     ) -> None:
@@ -50,6 +52,8 @@ class Jobs:
         self._promise, self._assembly, self._pool = promise, assembly, pool
         self._linger, self._arrived, self._failed = linger, arrived, failed
         self._loop = asyncio.get_running_loop()
+        order = [*priority, *promise.model.manifest.stems]
+        self._ranks = [min(map(order.index, entry.stems)) for entry in promise.model.manifest.specialists]
         self._lane = Lane.REALTIME if promise.realtime else Lane.FREE
         self._running: dict[tuple[int, int], Job] = {}
         self._idle: dict[int, int] = {}  # segments since nobody listened, by specialist
@@ -89,7 +93,7 @@ class Jobs:
             self._rest(wanted)
             due = deadline(self._promise.in_stream(segment.span.position))
             for index in self._assembly.tracks:
-                future = self._pool.submit(NetworkId(name, index), segment, self._lane, due)
+                future = self._pool.submit(NetworkId(name, index), segment, self._lane, due, self._ranks[index])
                 self._running[index, segment.span.index] = Job(segment.span, future)
                 future.add_done_callback(partial(self._hand_over, index, segment.span))
 

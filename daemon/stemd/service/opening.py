@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from stemd.config import Config
 from stemd.dsp.plan import WindowPlan
@@ -11,10 +13,12 @@ from stemd.protocol import Open, Plan
 from stemd.separation.assembly import latency
 from stemd.separation.pool import Lane, Timing
 from stemd.separation.store import Model
-from stemd.service import admission
+from stemd.service import admission, tuning
 from stemd.service.admission import Demand
 from stemd.service.library import Library
 from stemd.service.promise import Promise
+
+AUTO = "auto"
 
 
 async def promise(
@@ -37,17 +41,44 @@ async def promise(
     model = await library.load(request.model or config.models.default)
     plan = resolve(request.plan, config, model)
     stems = _stems(request, model)
-    frames = latency(plan, model.manifest.sample_rate, request.rate) + request.block
     if request.timing == "free":
-        return Promise(request, model, plan, stems, frames), None
+        return Promise(request, model, plan, stems, _frames(request, model, plan)), None
+    auto = (request.plan or config.plan or model.manifest.plan) == AUTO
+    admit = _tune if auto else _admit
     try:
-        demand = await _admit(model, plan, stems, config, library, demands)
+        plan, demand = await admit(model, plan, stems, config, library, demands)
     except Overloaded:
         # What was measured may have been measured in a bad moment.
-        library.forget(model, plan.segment)
-        demand = await _admit(model, plan, stems, config, library, demands)
-    frames += math.ceil((demand.budget + config.realtime.margin) * request.rate)
+        library.forget(model, plan)
+        plan, demand = await admit(model, plan, stems, config, library, demands)
+    frames = _frames(request, model, plan) + math.ceil((demand.budget + config.realtime.margin) * request.rate)
     return Promise(request, model, plan, stems, frames), demand
+
+
+def _frames(request: Open, model: Model, plan: WindowPlan) -> int:
+    """Latency without computing, in the stream's frames."""
+    return latency(plan, model.manifest.sample_rate, request.rate) + request.block
+
+
+async def _tune(
+    model: Model,
+    plan: WindowPlan,
+    stems: Sequence[str],
+    config: Config,
+    library: Library,
+    demands: Mapping[str, Demand],
+) -> tuple[WindowPlan, Demand]:
+    """The plan with the hop that was chosen before, if it still holds and nobody else is there; else a new choice."""
+    wanted = _specialists(model, stems)
+    remembered = None if demands else library.hops.hop(model, plan, stems)
+    if remembered:
+        with suppress(Overloaded, PlanError):
+            return await _admit(model, replace(plan, hop=remembered), stems, config, library, demands)
+    compute = seconds(await library.timings(model, plan, Lane.REALTIME, wanted))
+    tuned, demand = tuning.tuned(plan, model, compute, list(demands.values()), config.realtime.ahead)
+    if not demands:
+        library.hops.keep(model, tuned, stems)
+    return tuned, demand
 
 
 async def _admit(
@@ -57,19 +88,33 @@ async def _admit(
     config: Config,
     library: Library,
     demands: Mapping[str, Demand],
-) -> Demand:
+) -> tuple[WindowPlan, Demand]:
     """The smallest demand that keeps every promise; measured in the free lane first, to spare the other streams."""
     hop = plan.hop / model.manifest.sample_rate
     wanted = _specialists(model, stems)
-    rough = _compute(await library.timings(model, plan.segment, Lane.FREE, wanted))
-    shortest = min([hop, *(d.hop for d in demands.values())])
-    if rough > shortest:
-        raise Overloaded(
-            f"a segment takes {rough:.2f} s here, longer than a hop of {shortest:.2f} s: use a longer hop, "
-            "fewer stems or timing 'free'"
-        )
-    compute = _compute(await library.timings(model, plan.segment, Lane.REALTIME, wanted))
-    return Demand(compute, hop, admission.budget(compute, hop, list(demands.values()), config.realtime.ahead))
+    others, ahead = list(demands.values()), config.realtime.ahead
+    compute = seconds(await library.timings(model, plan, Lane.FREE, wanted))
+    try:
+        shortest = min([hop, *(d.hop for d in others)])
+        if compute > shortest:
+            raise Overloaded(f"a segment takes {compute:.2f} s here, longer than a hop of {shortest:.2f} s")
+        compute = seconds(await library.timings(model, plan, Lane.REALTIME, wanted))
+        return plan, Demand(compute, hop, admission.budget(compute, hop, others, ahead))
+    except Overloaded as exc:
+        raise Overloaded(f"{exc}. {_instead(plan, model, compute, others, ahead)}") from exc
+
+
+def _instead(plan: WindowPlan, model: Model, compute: float, others: Sequence[Demand], ahead: int) -> str:
+    """Which plan would hold where one is refused."""
+    try:
+        holds, demand = tuning.tuned(plan, model, compute, others, ahead)
+    except Overloaded:
+        return "No hop would do: use shorter segments, fewer stems, fewer streams, or timing 'free'"
+    milliseconds = 1000 * (holds.latency / model.manifest.sample_rate + demand.budget)
+    return (
+        f"This plan would hold: {holds.segment},{holds.hop},{holds.overlap},{holds.lookahead} "
+        f"(about {milliseconds:.0f} ms); or use fewer stems, fewer streams, or timing 'free'"
+    )
 
 
 def resolve(wanted: Plan | str | None, config: Config, model: Model) -> WindowPlan:
@@ -89,17 +134,21 @@ def resolve(wanted: Plan | str | None, config: Config, model: Model) -> WindowPl
 
 
 def named_plan(name: str, config: Config, model: Model) -> WindowPlan:
-    """A plan by its name: `live` and `studio` are the model's own, the others the configuration's.
+    """A plan by its name: `live`, `fast` and `studio` are the model's own, the others the configuration's.
+
+    Of `auto` this is the plan with the hop that the model recommends.
 
     Raises:
         PlanError: there is none.
     """
-    own = {"live": model.manifest.live, "studio": model.manifest.studio}
+    own = model.manifest.plans
     if name in config.plans:
         return config.plans[name].window()
     if name in own:
         return own[name].window()
-    raise PlanError(f"no plan {name!r}{nearest(name, [*own, *config.plans])}")
+    if name == AUTO:
+        return model.manifest.live.window()
+    raise PlanError(f"no plan {name!r}{nearest(name, [*own, AUTO, *config.plans])}")
 
 
 def _stems(request: Open, model: Model) -> tuple[str, ...]:
@@ -117,5 +166,6 @@ def _specialists(model: Model, stems: Sequence[str]) -> list[int]:
     return [i for i, entry in enumerate(model.manifest.specialists) if not set(entry.stems).isdisjoint(stems)]
 
 
-def _compute(timings: Sequence[Timing]) -> float:
+def seconds(timings: Sequence[Timing]) -> float:
+    """What a segment takes at worst, in seconds: of all these networks, one after the other."""
     return sum(timing.p99 for timing in timings)

@@ -1,21 +1,30 @@
 """The output side of one stream: aligned blocks in, a header and PCM to each subscription."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Protocol
 
+from stemd.audio import Float32Array
 from stemd.config import Realtime
-from stemd.dsp.mixing import RAMP_SECONDS, GainRamp
+from stemd.dsp.mixer import Mixer
 from stemd.errors import SubscriberStalled, UnknownStemError, nearest
 from stemd.protocol import Flag, Stem
 from stemd.separation.assembly import AlignedBlock
 from stemd.service.intake import Clock
 from stemd.service.promise import Promise
-from stemd.service.rendering import Rendering, offered
+from stemd.service.rendering import OUT, Rendering, offered
 from stemd.service.subscription import Subscription
 
-REST: Final = "rest"
+
+class Player(Protocol):
+    """Something in this process that takes a stem as it is, without a wire between."""
+
+    stem: str
+
+    def play(self, position: int, samples: Float32Array) -> None:
+        """Take the frames (channels, n) from `position` on; they follow those of the last call."""
+
 
 Dropped = Callable[[Subscription, SubscriberStalled], None]
 
@@ -47,14 +56,14 @@ class Outlet:
     captured: Callable[[int], int]
     dropped: Dropped
     subscriptions: list[Subscription] = field(default_factory=list)
+    players: list[Player] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
-    _ramps: dict[str, GainRamp] = field(default_factory=dict)
+    mixer: Mixer = field(init=False)
     _times: deque[tuple[int | None, int]] = field(default_factory=deque)
     _gaps: deque[tuple[int, int]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        ramp = max(1, round(RAMP_SECONDS * self.promise.request.rate))
-        self._ramps = {name: GainRamp(ramp) for name in (*self.promise.stems, REST)}
+        self.mixer = Mixer(self.promise.stems, self.promise.request.rate, self.limits.fallback)
 
     @property
     def offered(self) -> tuple[str, ...]:
@@ -65,6 +74,11 @@ class Outlet:
     def held(self) -> bool:
         """Whether a lossless subscription has no room for another block."""
         return any(s.lossless and s.full for s in self.subscriptions)
+
+    @property
+    def wanted(self) -> set[str]:
+        """The stems that somebody listens to."""
+        return {s.stem for s in self.subscriptions} | {p.stem for p in self.players}
 
     def check(self, stem: str) -> None:
         """Refuse a stem that is not on offer.
@@ -81,23 +95,16 @@ class Outlet:
         subscription.begin(first, self._capacity(lossless=subscription.lossless))
         self.subscriptions.append(subscription)
 
-    def set_gains(self, gains: dict[str, float], position: int) -> int:
-        """Begin to move gains of `out` at a position; the length of the ramp in frames.
+    def check_parts(self, names: Iterable[str]) -> None:
+        """Refuse names that the mixer does not have.
 
         Raises:
-            UnknownStemError: there is no such gain; none was set.
+            UnknownStemError: naming those that it has.
         """
-        for name in gains:
-            if name not in self._ramps:
+        for name in names:
+            if name not in self.mixer.parts:
                 stream = self.promise.request.stream
-                raise UnknownStemError(f"stream {stream!r} has no gain {name!r}{nearest(name, self._ramps)}")
-        for name, value in gains.items():
-            self._ramps[name].set(position, value)
-        return self._ramps[REST].ramp
-
-    def gains(self) -> dict[str, float]:
-        """Where each gain is or goes."""
-        return {name: ramp.target for name, ramp in self._ramps.items()}
+                raise UnknownStemError(f"stream {stream!r} has no gain {name!r}{nearest(name, self.mixer.parts)}")
 
     def expect(self, source_ns: int | None, arrival_ns: int) -> None:
         """Note the times of a block that went in, in order: it comes out as a block of the same size."""
@@ -111,7 +118,7 @@ class Outlet:
         """Render a block for everybody who listens, and offer it."""
         source_ns, arrival = self._times.popleft()
         stop = block.position + block.mixture.shape[1]
-        rendering = Rendering(block, self.promise.stems, self._ramps)
+        rendering = Rendering(block, self.promise.stems, self._out(block))
         gap: tuple[Flag, ...] = ("gap",) if self._in_gap(block.position, stop) else ()
         now = self.clock()
         for subscription in list(self.subscriptions):
@@ -124,9 +131,19 @@ class Outlet:
             header = self._header(subscription, start, stop - start, arrival, source_ns, (*gap, *degraded))
             if not subscription.offer(header, pcm[skip:], now):
                 self._drop(subscription)
+        for player in self.players:
+            if rendering.has(player.stem):
+                player.play(block.position, rendering.samples(player.stem))
         self.counters.blocks += 1
         self.counters.degraded += bool(block.degraded)
         self.counters.saturated += rendering.saturated
+
+    def _out(self, block: AlignedBlock) -> Float32Array | None:
+        stems = self.promise.stems
+        if OUT not in self.wanted or not all(stem in block.stems for stem in stems):
+            return None  # nobody listens to it, or not yet
+        parts = {stem: block.stems[stem] for stem in stems}
+        return self.mixer.out(block.mixture, parts, block.position, block.degraded.intersection(stems))
 
     def end(self, position: int, *, cut: bool) -> None:
         """Say to everybody that nothing follows `position`."""

@@ -1,9 +1,11 @@
 """A block of every stem that somebody listens to, made once for each format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+import numpy as np
 
 from stemd.audio import Float32Array, Format, Int16Array, encode_pcm, quantise
-from stemd.dsp.mixing import GainRamp, mix, residual, residual_int16
+from stemd.dsp.mixing import residual, residual_int16
 from stemd.separation.assembly import AlignedBlock
 
 MIX, INSTRUMENTAL, OUT = "mix", "instrumental", "out"
@@ -29,12 +31,12 @@ class Rendering:
     Args:
         block: the mixture and the running stems.
         stems: the network stems that the stream offers.
-        gains: of each of them and of `rest`, for the stem `out`.
+        out: the stem `out`, (channels, frames), where somebody listens to it.
     """
 
-    def __init__(self, block: AlignedBlock, stems: Sequence[str], gains: Mapping[str, GainRamp]) -> None:
+    def __init__(self, block: AlignedBlock, stems: Sequence[str], out: Float32Array | None) -> None:
         self.saturated = 0  # samples of residuals that did not fit into 16 bits
-        self._block, self._stems, self._gains = block, stems, gains
+        self._block, self._stems, self._out = block, stems, out
         self._made: dict[tuple[str, Format], bytes] = {}
 
     def pcm(self, stem: str, fmt: Format) -> bytes:
@@ -43,6 +45,16 @@ class Rendering:
         if key not in self._made:
             self._made[key] = encode_pcm(self._samples(stem, fmt), fmt)
         return self._made[key]
+
+    def has(self, stem: str) -> bool:
+        """Whether everything that the stem is made from runs."""
+        return all(source in self._block.stems for source in sources(stem, self._stems))
+
+    def samples(self, stem: str) -> Float32Array:
+        """The whole block of a stem, (channels, frames)."""
+        samples = self._samples(stem, "f32le")
+        assert samples.dtype == np.float32  # noqa: S101 - integers are made of instrumental alone, when asked for
+        return samples  # type: ignore[return-value]
 
     def is_degraded(self, stem: str) -> bool:
         """Whether the stem lacks a network's estimate somewhere in this block."""
@@ -55,8 +67,8 @@ class Rendering:
         if stem == MIX:
             return block.mixture
         if stem == OUT:
-            stems = {name: block.stems[name] for name in self._stems}
-            return mix(block.mixture, stems, self._gains, block.position)
+            assert self._out is not None, "nobody was known to listen to `out`"  # noqa: S101
+            return self._out
         vocals = block.stems[VOCALS]
         if fmt == "f32le":
             return residual(block.mixture, [vocals])

@@ -19,14 +19,16 @@ from stemd.separation.threads import ThreadPool
 from stemd.service.courier import Courier, fault
 from stemd.service.library import Library
 from stemd.service.listeners import Listeners
+from stemd.service.live.live import Live
 from stemd.service.opening import resolve
 from stemd.service.port import Port, Receiver
 from stemd.service.sessions import GONE_AFTER_NS, Session, Sessions
 from stemd.service.streams import Streams
 from stemd.service.tap import Tap
+from stemd.service.tuning import memory
 
 log: Final = logging.getLogger("stemd")
-CAPABILITIES: Final = ("realtime", "free", "gain")
+CAPABILITIES: Final = ("realtime", "free", "gain", "mixer", "moved")
 _WATCH_INTERVAL: Final = 0.5
 
 
@@ -40,6 +42,7 @@ class Server:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.live: Live | None = None
         self._sessions = Sessions()
         self._watcher: asyncio.Task[None] | None = None
         self._ports: list[Port] = []
@@ -53,6 +56,7 @@ class Server:
             wire.Subscribe: self._subscribe,
             wire.Unsubscribe: self._unsubscribe,
             wire.SetGain: self._set_gain,
+            wire.SetMixer: self._set_mixer,
             wire.Status: lambda session, m, _: self._courier.reply(session, wire.State(m.request, self.state())),
             wire.Bye: lambda session, _, __: self._leave(session, at_once=True),
         }
@@ -61,7 +65,7 @@ class Server:
         """Bind, load, warm up."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._pool = ThreadPool(EngineOptions.configured(self.config.engine))
-        self._library = Library(self._pool, self.config.model_folders)
+        self._library = Library(self._pool, self.config.model_folders, memory(self.config.engine))
         try:
             requests = self._bind(self.config.address.requests, self._on_request)
             stems = self._bind(self.config.address.stems, self._on_stems)
@@ -75,6 +79,9 @@ class Server:
                 tap = Tap(self._listeners, self._streams.open.get)
                 tap.port = self._bind(self.config.server.tap, tap.receive, zmq.XPUB)
             await self._warm()
+            if self.config.capture.device:
+                self.live = Live(self.config, self._streams)
+                await self.live.start()
         except BaseException:
             await self._release()
             raise
@@ -98,6 +105,7 @@ class Server:
             "load": round(self._streams.load, 4),
             "pending": [{"stream": s.stream, "stem": s.stem} for s in self._listeners.pending()],
             "streams": self._streams.state(),
+            "devices": self.live.state() if self.live and self.live.started else None,
         }
 
     def _bind(self, endpoint: str, receiver: Receiver, kind: int = zmq.ROUTER) -> Port:
@@ -111,11 +119,13 @@ class Server:
             plan = resolve(None, self.config, model)
             everything = range(len(model.manifest.specialists))
             for lane in Lane:
-                await self._library.timings(model, plan.segment, lane, everything)
+                await self._library.timings(model, plan, lane, everything)
 
     async def _release(self) -> None:
         if self._watcher:
             self._watcher.cancel()
+        if self.live:
+            await self.live.stop()
         for port in self._ports:
             port.close()
         await asyncio.to_thread(self._pool.close)
@@ -179,7 +189,8 @@ class Server:
                 f"protocol {hello.major}.{hello.minor} is not spoken here, {wire.MAJOR}.{wire.MINOR} is; "
                 f"install a client that goes with stemd {__version__}"
             )
-        session = self._sessions.known(peer) or self._sessions.add(peer, hello.client, time.monotonic_ns())
+        session = self._sessions.known(peer)
+        session = session or self._sessions.add(peer, hello.client, time.monotonic_ns(), hello.capabilities)
         daemon = f"stemd {__version__}"
         welcome = wire.Welcome(hello.request, wire.MAJOR, wire.MINOR, daemon, session.token, CAPABILITIES)
         self._courier.reply(session, welcome)
@@ -203,9 +214,17 @@ class Server:
 
     def _set_gain(self, session: Session, request: wire.SetGain, _: memoryview) -> None:
         stream = self._streams.named(request.stream)
-        position, ramp = stream.set_gains(request.gains)
-        gains = stream.outlet.gains()
-        self._courier.reply(session, wire.GainSet(request.request, request.stream, gains, position, ramp))
+        position = stream.set_mixer(gains=request.gains)
+        mixer = stream.outlet.mixer
+        answer = wire.GainSet(request.request, request.stream, mixer.state()["gains"], position, mixer.ramp)
+        self._courier.reply(session, answer)
+
+    def _set_mixer(self, session: Session, request: wire.SetMixer, _: memoryview) -> None:
+        stream = self._streams.named(request.stream)
+        position = stream.set_mixer(mute=request.mute, solo=request.solo, wet=request.wet, bypass=request.bypass)
+        mixer = stream.outlet.mixer
+        answer = wire.MixerSet(request.request, request.stream, **mixer.state(), position=position, ramp=mixer.ramp)
+        self._courier.reply(session, answer)
 
     def _leave(self, session: Session, *, at_once: bool) -> None:
         self._sessions.remove(session)

@@ -1,13 +1,14 @@
 """Who is connected: one session for each client, over its two connections."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from stemd.errors import ProtocolError
 from stemd.protocol import MISSES_UNTIL_GONE, PING_INTERVAL
 
+MOVED: Final = "moved"  # a capability of clients: they take the message of this name
 GONE_AFTER_NS: Final = int(MISSES_UNTIL_GONE * PING_INTERVAL * 1e9)
 
 
@@ -18,6 +19,7 @@ class Session:
     peer: bytes
     client: str
     heard_ns: int
+    capabilities: frozenset[str] = frozenset()
     stems_peer: bytes | None = None
     token: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -35,9 +37,9 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._by_peer)
 
-    def add(self, peer: bytes, client: str, now_ns: int) -> Session:
+    def add(self, peer: bytes, client: str, now_ns: int, capabilities: Iterable[str] = ()) -> Session:
         """Begin a session."""
-        session = Session(peer, client, now_ns)
+        session = Session(peer, client, now_ns, frozenset(capabilities))
         self._by_peer[peer] = self._by_token[session.token] = session
         return session
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -13,9 +14,10 @@ from stemd.errors import StemdError, StreamClosed
 from stemd.protocol import Mixture
 from stemd.separation.assembly import Assembly
 from stemd.separation.pool import Pool
+from stemd.service.absence import Absence
 from stemd.service.intake import Clock, Intake
 from stemd.service.jobs import Jobs
-from stemd.service.outlet import Outlet
+from stemd.service.outlet import Outlet, Player
 from stemd.service.promise import Promise
 from stemd.service.subscription import Subscription
 from stemd.service.timebase import TimeBase
@@ -31,6 +33,9 @@ class Events(Protocol):
 
     def failed(self, stream: "Stream", fault: StemdError) -> None:
         """The owner should know."""
+
+    def moved(self, stream: "Stream", position: int) -> None:
+        """The stream went on without its source, which should go on at a position."""
 
     def dropped(self, subscription: Subscription, fault: StemdError) -> None:
         """A subscription was ended by force."""
@@ -49,6 +54,7 @@ class Stream:
         config: for timeouts and backlogs.
         events: where to report.
         clock: nanoseconds of CLOCK_MONOTONIC.
+        fills: whether a realtime stream goes on, in silence, while its source says nothing; else it waits.
     """
 
     def __init__(
@@ -59,24 +65,28 @@ class Stream:
         config: Config,
         events: Events,
         clock: Clock = time.monotonic_ns,
+        *,
+        fills: bool = False,
     ) -> None:
         self.promise, self.session = promise, session
+        self._fills = fills
         self.closing = self.over = False
         self._events, self._clock = events, clock
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0
         request, model = promise.request, promise.model
         self.intake = Intake(request, clock)
-        self._timebase = TimeBase(request.rate)
+        self.timebase = TimeBase(request.rate)
+        self._absence = Absence(request.rate, request.block)
         self._assembly = Assembly(
             promise.plan, model.manifest.sample_rate, request.rate, request.channels, spectral=model.spectral
         )
         self._jobs = Jobs(
-            *(promise, self._assembly, pool, config.linger),
+            *(promise, self._assembly, pool, config.linger, config.realtime.priority),
             arrived=self.pump,
             failed=lambda fault: events.failed(self, fault),
         )
-        self.outlet = Outlet(promise, config.realtime, clock, self._timebase.at, events.dropped)
+        self.outlet = Outlet(promise, config.realtime, clock, self.timebase.at, events.dropped)
         if not promise.realtime:
             self.intake.granted = self._window()
 
@@ -100,19 +110,58 @@ class Stream:
         tracks = self._jobs.want(subscription.stem)
         self.outlet.add(subscription, max([self.given, *(track.first for track in tracks)]))
 
+    def play_to(self, player: Player) -> None:
+        """Let something in this process take a stem from the next block on that can be had.
+
+        Raises:
+            UnknownStemError: the stream does not offer the stem.
+        """
+        self.outlet.check(player.stem)
+        self._jobs.want(player.stem)
+        self.outlet.players.append(player)
+
     def unsubscribe(self, subscription: Subscription) -> None:
         """Forget a subscription; nothing waits for it any more."""
         if subscription in self.outlet.subscriptions:
             self.outlet.subscriptions.remove(subscription)
             self.pump()
 
-    def set_gains(self, gains: dict[str, float]) -> tuple[int, int]:
-        """Begin to move gains of `out` with the next block; its position, and the ramp's length in frames.
+    def set_mixer(
+        self,
+        *,
+        gains: Mapping[str, float] | None = None,
+        mute: Collection[str] | None = None,
+        solo: Collection[str] | None = None,
+        wet: float | None = None,
+        bypass: bool | None = None,
+    ) -> int:
+        """Begin to move controls of `out` with the next block; its position. What is None stays.
 
         Raises:
-            UnknownStemError: there is no such gain.
+            UnknownStemError: a name is none of the mixer's; nothing was set.
         """
-        return self.given, self.outlet.set_gains(gains, self.given)
+        self.outlet.check_parts([*(gains or ()), *(mute or ()), *(solo or ())])
+        self.outlet.mixer.set(self.given, gains=gains, mute=mute, solo=solo, wet=wet, bypass=bypass)
+        return self.given
+
+    def capture(self, position: int, samples: Float32Array, arrived_ns: int) -> None:
+        """Take frames (channels, n) that a device of this process captured, the last of them at `arrived_ns`.
+
+        What came before its time is over, is dropped; what is missing before it becomes a gap.
+        """
+        if self.closing:
+            return
+        over = self.intake.expected - position
+        if over >= samples.shape[1]:
+            self.intake.late += 1
+            self._absence.back()
+            return
+        if over > 0:
+            position, samples = position + over, samples[:, over:]
+        missing = position - self.intake.expected
+        self.intake.gaps += missing > 0
+        self.intake.expected = position + samples.shape[1]
+        self._accept(position, missing, samples, arrived_ns, None)
 
     def take(self, block: Mixture, pcm: memoryview) -> None:
         """Take a block of the mixture.
@@ -123,21 +172,21 @@ class Stream:
         """
         if self.closing:
             raise StreamClosed(f"stream {self.name!r} is closing; open it anew to send more")
-        now = self._clock()
         checked = self.intake.check(block, pcm)
         if checked is None:
+            self._absence.back()
+            self._events.moved(self, self.intake.expected)
             return
         missing, samples = checked
+        self._accept(block.position, missing, samples, self._clock(), block.source_ns)
+
+    def _accept(self, position: int, missing: int, samples: Float32Array, now: int, source_ns: int | None) -> None:
+        self._absence.back()
         if self.promise.realtime:
-            self._timebase.arrived(block.position, now)
-        if missing:
-            self.outlet.gap(block.position - missing, block.position)
-        while missing:
-            frames = min(missing, self.promise.request.block)
-            self._feed(np.zeros((samples.shape[0], frames), np.float32), None, now)
-            missing -= frames
+            self.timebase.arrived(position, now)
+        self._silence(position - missing, missing, now)
         if samples.shape[1]:
-            self._feed(samples, block.source_ns, now)
+            self._feed(samples, source_ns, now)
         self.pump()
 
     def close(self) -> None:
@@ -172,6 +221,8 @@ class Stream:
             self._events.granted(self, self.intake.granted)
 
     def _pump_paced(self) -> None:
+        if look := self._fill(self._clock()):
+            self._wake_at(look)
         while self.given < self._assembly.received:
             due = self._due(self.given)
             if due > self._clock():
@@ -197,12 +248,33 @@ class Stream:
         self._timer = None
         self.pump()
 
+    def _silence(self, position: int, missing: int, now: int) -> None:
+        """Put silence where input lacks."""
+        if missing:
+            self.outlet.gap(position, position + missing)
+        while missing:
+            frames = min(missing, self.promise.request.block)
+            self._feed(np.zeros((self.promise.request.channels, frames), np.float32), None, now)
+            missing -= frames
+
+    def _fill(self, now: int) -> int | None:
+        """Go on without a source that is absent; when to look again."""
+        if not (self._fills and self.timebase.started) or self.closing:
+            return None
+        expected = self.intake.expected
+        missing = self._absence.missing(self.timebase.at(expected), now)
+        if missing:
+            self.intake.skip(missing)
+            self._silence(expected, missing, now)
+            self._events.moved(self, self.intake.expected)
+        return self._absence.next_look(self.timebase.at(self.intake.expected))
+
     def _feed(self, samples: Float32Array, source_ns: int | None, now: int) -> None:
         self.outlet.expect(source_ns, now)
         self._submit(self._assembly.push(samples))
 
     def _submit(self, segments: list[Segment]) -> None:
-        stems = {s.stem for s in self.outlet.subscriptions}
+        stems = self.outlet.wanted
         # A free stream's segments run in the order of their coming.
         self._jobs.submit(segments, stems, self._due if self.promise.realtime else lambda _: self._clock())
 
@@ -215,7 +287,7 @@ class Stream:
         self._events.ended(self, cut=cut)
 
     def _due(self, position: int) -> int:
-        return self._timebase.at(position) + self.promise.latency * 1_000_000_000 // self.promise.request.rate
+        return self.timebase.at(position) + self.promise.latency * 1_000_000_000 // self.promise.request.rate
 
     def _window(self) -> int:
         """Frames that a free source may be ahead of what has left: enough that the network never waits for it."""
@@ -243,7 +315,7 @@ class Stream:
             "gaps": self.intake.gaps,
             "late": self.intake.late,
             "refused": self.intake.refused,
-            "jumps": self._timebase.jumps,
-            "gains": self.outlet.gains(),
+            "jumps": self.timebase.jumps,
+            **self.outlet.mixer.state(),
             "subscriptions": self.outlet.state(),
         }

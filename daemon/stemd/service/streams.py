@@ -14,7 +14,8 @@ from stemd.service.courier import Courier, fault
 from stemd.service.library import Library
 from stemd.service.listeners import Listeners
 from stemd.service.opening import promise
-from stemd.service.sessions import Session, Sessions
+from stemd.service.promise import Promise
+from stemd.service.sessions import MOVED, Session, Sessions
 from stemd.service.stream import Stream
 from stemd.service.subscription import Subscription
 
@@ -144,6 +145,12 @@ class Streams:
         log.warning("stream %s: %s", stream.name, problem)
         self._courier.tell(stream.session, fault(problem, stream=stream.name))
 
+    def moved(self, stream: Stream, position: int) -> None:
+        """See Events."""
+        session = self._sessions.named(stream.session)
+        if session and MOVED in session.capabilities:
+            self._courier.reply(session, wire.Moved(stream.name, position))
+
     def dropped(self, subscription: Subscription, problem: StemdError) -> None:
         """See Events."""
         self._listeners.drop(subscription, problem)
@@ -157,6 +164,17 @@ class Streams:
         self._listeners.settle()
         closed = wire.Closed(self._closers.pop(name, None), name, stream.given, cut)
         self._courier.tell(stream.session, closed)
+
+    async def open_own(self, request: wire.Open) -> Stream:
+        """Open a stream of the daemon's own: nobody else may feed or close it, and nobody is waited for.
+
+        Raises:
+            StemdError: it is refused.
+        """
+        agreed, demand = await promise(request, self._config, self._library, self._demands)
+        stream = self._begin(agreed, demand, session="", fills=True)
+        self._listeners.join(stream)
+        return stream
 
     def state(self) -> list[dict[str, Any]]:
         """For `status`."""
@@ -185,10 +203,13 @@ class Streams:
         agreed, demand = await promise(request, self._config, self._library, self._demands)
         if self._sessions.known(session.peer) is not session or self.stopping:
             raise StreamClosed(f"stream {request.stream!r} was not opened: its client has gone, or the daemon stops")
-        stream = Stream(agreed, session.token, self._pool, self._config, self)
+        return self._begin(agreed, demand, session.token, fills=MOVED in session.capabilities)
+
+    def _begin(self, agreed: Promise, demand: Demand | None, session: str, *, fills: bool) -> Stream:
+        stream = Stream(agreed, session, self._pool, self._config, self, fills=fills)
         if demand:
-            self._demands[request.stream] = demand
-        self.open[request.stream] = stream
+            self._demands[stream.name] = demand
+        self.open[stream.name] = stream
         return stream
 
 

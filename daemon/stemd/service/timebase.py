@@ -41,6 +41,16 @@ class TimeBase:
             raise ValueError("no block has arrived, so there is no time base")
         return round(self._time + (position - self._position) * self._period)
 
+    def position_at(self, time_ns: int) -> float:
+        """The position p with T(p) = `time_ns`.
+
+        Raises:
+            ValueError: no block has arrived.
+        """
+        if self._time is None:
+            raise ValueError("no block has arrived, so there is no time base")
+        return self._position + (time_ns - self._time) / self._period
+
     def arrived(self, position: int, now_ns: int) -> None:
         """Take note that the block which begins at `position` arrived at `now_ns`."""
         if self._time is None:

@@ -13,7 +13,7 @@ from stemd_export.errors import ExportError
 from stemd_export.parity import Difference, difference, probe_magnitude, run
 from stemd_export.spleeter import facts
 from stemd_export.spleeter.fetch import cached_wheel, checkpoint
-from stemd_export.spleeter.graph import mask_graph
+from stemd_export.spleeter.graph import all_frames, mask_graph
 from stemd_export.spleeter.weights import ACCOMPANIMENT, VOCALS, UNet, unet_weights
 
 Say = Callable[[str], None]
@@ -68,7 +68,8 @@ def shipped_graph(vocals: UNet, accompaniment: UNet) -> bytes:
 def rounding_error(vocals: UNet, accompaniment: UNet, graph: bytes) -> Difference:
     """How far `graph` is from the same networks with float32 kernels, on seeded magnitudes."""
     probe = probe_magnitude(facts.PARITY_FRAMES, _SEED)
-    return difference(run(mask_graph(vocals, accompaniment, small=False), probe), run(graph, probe))
+    exact = mask_graph(vocals, accompaniment, small=False)
+    return difference(*(run(each, probe, all_frames(probe)) for each in (exact, graph)))
 
 
 def _write(folder: Path, graph: bytes, say: Say) -> Path:

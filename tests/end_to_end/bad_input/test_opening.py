@@ -1,10 +1,23 @@
 """Streams, stems and plans that cannot be had, and requests said twice."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from stemd.protocol import MAX_BLOCK, Closed, Fault, Opened, Plan, SetGain, Subscribe, Unsubscribe, Unsubscribed
+from stemd.protocol import (
+    MAX_BLOCK,
+    Close,
+    Closed,
+    Fault,
+    Opened,
+    Plan,
+    SetGain,
+    SetMixer,
+    Subscribe,
+    Unsubscribe,
+    Unsubscribed,
+)
 from tests.end_to_end.raw import BLOCK, Raw
 from tests.end_to_end.reference import WIRE_PLAN, recording
 
@@ -121,7 +134,7 @@ def test_a_plan_that_cannot_be_run_is_refused(raw: Raw, name: str, plan: Plan | 
 
 def test_a_plan_that_the_machine_cannot_hold_is_refused_with_what_would(raw: Raw, name: str) -> None:
     fault = raw.open(name, plan=Plan(262_144, 1_024, 0, 8_192), timing="realtime")
-    refused(fault, "overloaded", "longer hop", "'free'")
+    refused(fault, "overloaded", "This plan would hold: 262144,", "'free'")
     state = raw.state()
     assert (raw.stream(name), state["load"]) == (None, 0)
 
@@ -140,9 +153,15 @@ def test_the_longest_block_may_be_announced(raw: Raw, name: str) -> None:
 # Requests about what is not there, or not there any more.
 
 
-@pytest.mark.parametrize("kind", ["close", "set_gain"])
-def test_a_request_about_no_stream_is_refused(raw: Raw, kind: str) -> None:
-    reply = raw.answer(raw.closing("nobody")) if kind == "close" else raw.ask(SetGain, stream="nobody", gains={})
+SETTINGS: dict[type, dict[str, Any]] = {
+    SetGain: {"gains": {}},
+    SetMixer: {"mute": None, "solo": None, "wet": None, "bypass": None},
+}
+
+
+@pytest.mark.parametrize("kind", [Close, SetGain, SetMixer])
+def test_a_request_about_no_stream_is_refused(raw: Raw, kind: type) -> None:
+    reply = raw.ask(kind, stream="nobody", **SETTINGS.get(kind, {}))
     refused(reply, "unknown-stream", "'nobody'", "open it first")
 
 
@@ -153,6 +172,18 @@ def test_a_gain_of_no_stem_is_refused_and_moves_none(raw: Raw, name: str) -> Non
     state = raw.stream(name)
     assert state
     assert state["gains"] == {"vocals": 1.0, "rest": 1.0}
+
+
+@pytest.mark.parametrize("key", ["mute", "solo"])
+@pytest.mark.parametrize("wrong", ["vocal", "mix", "instrumental", "out"])
+def test_a_mixer_without_such_a_part_refuses_and_changes_nothing(raw: Raw, name: str, key: str, wrong: str) -> None:
+    raw.opened(name)
+    asked: dict[str, Any] = {"mute": ("rest",), "solo": ("vocals",), "wet": 0.5, "bypass": True}
+    reply = raw.ask(SetMixer, stream=name, **{**asked, key: ("vocals", wrong)})
+    refused(reply, "unknown-stem", f"{wrong!r}", "'vocals'" if wrong == "vocal" else "known: rest, vocals")
+    state = raw.stream(name)
+    assert state
+    assert [state[each] for each in ("mute", "solo", "wet", "bypass")] == [[], [], 1.0, False]
 
 
 def test_only_its_owner_closes_a_stream(raw: Raw, connect: Callable[[], Raw], name: str) -> None:

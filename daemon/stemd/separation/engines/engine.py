@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from stemd.audio import Float32Array
 
 if TYPE_CHECKING:
     from stemd.config import Engine as Table
+
+Value: TypeAlias = Float32Array | npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +52,11 @@ class Network(Protocol):
     outputs: tuple[str, ...]
     placement: Mapping[str, int]  # how many of the graph's nodes each provider or device took
 
-    def run(self, *values: Float32Array) -> list[Float32Array]:
+    def run(self, *values: Value) -> list[Float32Array]:
         """Run the graph.
 
         Args:
-            values: one for each of `inputs`, in that order and of the graph's shapes.
+            values: one for each of `inputs`, in that order and of the graph's shapes and types.
 
         Returns:
             One array for each of `outputs`; they stay as they are when the network runs again.

@@ -12,7 +12,7 @@ import numpy as np
 
 from stemd.audio import Float32Array
 from stemd.errors import InferenceError, ModelLoadError
-from stemd.separation.engines.engine import EngineOptions
+from stemd.separation.engines.engine import EngineOptions, Value
 from stemd.separation.engines.placement import CPU, count, fallen, listed, take
 
 log: Final = logging.getLogger("stemd")
@@ -79,7 +79,7 @@ class OnnxRuntimeNetwork:
                 "it may be no faster than without: compare with engine.providers = []"
             )
 
-    def run(self, *values: Float32Array) -> list[Float32Array]:
+    def run(self, *values: Value) -> list[Float32Array]:
         """See Network."""
         try:
             given = dict(zip(self.inputs, values, strict=True))

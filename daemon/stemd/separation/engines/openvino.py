@@ -17,7 +17,7 @@ import numpy as np
 
 from stemd.audio import Float32Array
 from stemd.errors import InferenceError, ModelLoadError
-from stemd.separation.engines.engine import EngineOptions
+from stemd.separation.engines.engine import EngineOptions, Value
 from stemd.separation.engines.placement import listed
 
 log: Final = logging.getLogger("stemd")
@@ -73,7 +73,7 @@ class OpenVinoNetwork:
         self.placement: Mapping[str, int] = {devices: nodes}
         log.info("%s in OpenVINO: nodes %s", path.name, listed(self.placement))
 
-    def run(self, *values: Float32Array) -> list[Float32Array]:
+    def run(self, *values: Value) -> list[Float32Array]:
         """See Network."""
         try:
             for name, shape, value in zip(self.inputs, self._shapes, values, strict=True):

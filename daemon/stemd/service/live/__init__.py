@@ -1,0 +1,1 @@
+"""From a sound device through a stream and back to a sound device, in the daemon itself."""
