@@ -9,7 +9,7 @@ READY_TEST := $(VENV)/.ready-test
 PIP    := $(BIN)/pip --quiet --disable-pip-version-check
 FILE   ?=
 
-.PHONY: help demo test test-slow check format model bench lock system-deps clean
+.PHONY: help demo test test-slow check format model bench soak lock system-deps clean
 
 help:  ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,9 +46,13 @@ format: $(READY)  ## let ruff format and mend what it can
 model: $(READY)  ## make the shipped network again from the published checkpoint, byte for byte
 	@$(BIN)/stemd export spleeter --out daemon/stemd/models
 
-bench: $(READY_TEST)  ## what the daemon costs beside the network, and what the networks cost (a quarter of an hour)
+bench: $(READY_TEST)  ## the latency of live streams, what the daemon costs, what networks cost (half an hour)
+	@$(BIN)/stemd bench live
 	@$(BIN)/stemd bench overhead
 	@$(BIN)/stemd bench network
+
+soak: $(READY)  ## one stream for ten minutes, with listeners that come and go
+	@$(BIN)/stemd bench soak
 
 lock: $(READY)  ## resolve pyproject.toml into the lock file anew
 	@$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --no-sources \

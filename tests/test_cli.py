@@ -30,6 +30,11 @@ def test_version_and_help() -> None:
     told = stemd("--help").stdout
     for command in (
         "serve",
+        "live",
+        "mix",
+        "measure",
+        "devices",
+        "tune",
         "stream",
         "listen",
         "separate",
@@ -61,6 +66,8 @@ def test_version_and_help() -> None:
         (["serve", "--address", "nowhere"], 78, "neither ipc:///a/folder nor tcp://host:port"),
         (["serve", "--model", "nothing", "--address", "ipc:///OUT/s"], 1, "no model 'nothing'"),
         (["status", "--address", "ipc:///OUT/nobody"], 1, "stemd serve"),
+        (["mix", "live", "--gain", "vocals", "--address", "ipc:///OUT/nobody"], 78, "is not STEM=GAIN"),
+        (["mix", "live", "--panic", "--address", "ipc:///OUT/nobody"], 1, "stemd serve"),
         (["listen", "desk", "vocals", "-o", "OUT/v.wav", "--address", "ipc:///OUT/nobody"], 1, "stemd serve"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,

@@ -9,11 +9,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from stemd.errors import ConfigError
 from stemd_bench import suite as suites
+from stemd_bench.live import options as live
 from stemd_bench.machine import this_machine
 from stemd_bench.overhead import Overhead
 from stemd_bench.process import ends_tidily
 from stemd_bench.report import as_json, show
 from stemd_bench.results import Report
+from stemd_bench.soak import options as soak
 from stemd_bench.suite import Suite
 
 
@@ -31,6 +33,7 @@ def run(options: argparse.Namespace) -> int:
     elif target:
         target.write_text(as_json(report), "utf-8")
     show(report, suite.headings, console)
+    suite.draw(report)
     return 0
 
 
@@ -59,6 +62,10 @@ def measure(suite: Suite, console: Console, *, quick: bool) -> Report:
 def _suite(options: argparse.Namespace) -> Suite:
     if options.suite == "overhead":
         return Overhead(quick=options.quick)
+    if options.suite == "live":
+        return live.suite(options)
+    if options.suite == "soak":
+        return soak.suite(options)
     # It needs PyTorch, which the other suites do without.
     from stemd_bench.network.options import from_arguments  # noqa: PLC0415
     from stemd_bench.network.suite import Network  # noqa: PLC0415

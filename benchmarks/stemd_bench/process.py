@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -28,10 +28,11 @@ class Daemon:
 
     Args:
         config: the daemon's configuration, as TOML.
+        environment: of the process; None: this one's.
     """
 
-    def __init__(self, config: str = "") -> None:
-        self._config = config
+    def __init__(self, config: str = "", environment: Mapping[str, str] | None = None) -> None:
+        self._config, self._environment = config, environment
         self._folder = tempfile.TemporaryDirectory(prefix="stemd-", ignore_cleanup_errors=True)
         home = Path(self._folder.name)
         self.address = f"ipc://{home}" if os.name == "posix" else f"tcp://127.0.0.1:{_free_ports()}"
@@ -44,7 +45,7 @@ class Daemon:
         command = [sys.executable, "-m", "stemd", "serve", "--address", self.address, "--config", str(config)]
         try:
             with self._out.open("wb") as out, self._err.open("wb") as err:
-                self._process = _start(command, out, err)
+                self._process = _start(command, out, err, self._environment)
             self._wait_until_ready()
         except BaseException:
             self._kill()
@@ -111,10 +112,17 @@ class Daemon:
         self._folder.cleanup()
 
 
-def _start(command: list[str], out: IO[bytes], err: IO[bytes]) -> "subprocess.Popen[bytes]":
+def _start(
+    command: list[str], out: IO[bytes], err: IO[bytes], environment: Mapping[str, str] | None
+) -> "subprocess.Popen[bytes]":
     # In a group of its own, Ctrl-C reaches only us, and it is we who stop the daemon.
     return subprocess.Popen(  # noqa: S603 - our own command
-        command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=os.name == "posix"
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        env=environment,
+        start_new_session=os.name == "posix",
     )
 
 

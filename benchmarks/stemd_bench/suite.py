@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
-from stemd_bench.results import Conclusion, Measure, Parameter, Skipped, Variant
+from stemd_bench.results import Conclusion, Measure, Parameter, Report, Skipped, Variant
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +53,10 @@ class Suite(Protocol):
     def remarks(self, variants: Sequence[Variant]) -> tuple[str, ...]:  # noqa: ARG002 - not needed here
         """Sentences about the figures that no aim covers; by default none."""
         return ()
+
+    def draw(self, report: Report) -> None:  # noqa: ARG002 - not needed here
+        """Write what was asked for beside the report; by default nothing."""
+        return
 
     def conclude(self, variants: Sequence[Variant]) -> tuple[Conclusion, ...]:
         """What the figures say about the aims."""

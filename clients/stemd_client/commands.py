@@ -4,9 +4,10 @@ Faults are raised as StemdError, one line each, for the caller to print.
 """
 
 import asyncio
+import dataclasses
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,7 +19,7 @@ from stemd_client.clock import RoundTrip
 from stemd_client.playing import FileSource, Progress, clock_time, play
 from stemd_client.sinks import DeviceSink, FileSink, Sink
 from stemd_client.stream import Stream
-from stemd_client.tables import state_as_text
+from stemd_client.tables import mixer_as_text, state_as_text
 from stemd_client.tally import Tally
 
 T = TypeVar("T")
@@ -151,6 +152,40 @@ def status(address: str | None, *, as_json: bool = False) -> int:
     state = _run(_status(client))
     print(json.dumps(state, indent=2) if as_json else state_as_text(state, client.address))
     return 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MixerControls:
+    """What `set_gain` and `set_mixer` take; None leaves a control where it is."""
+
+    gains: Mapping[str, float]
+
+    mute: Sequence[str] | None
+    solo: Sequence[str] | None
+    wet: float | None
+    bypass: bool | None
+
+
+def mix(stream: str, controls: MixerControls, address: str | None, *, as_json: bool = False) -> int:
+    """Move controls of a stream's `out`, and print where they stand.
+
+    Raises:
+        StemdError: there is no daemon, no such stream, or no such stem.
+    """
+    client = Client(address, "stemd mix", connect_timeout=_CONNECT_TIMEOUT)
+    stand = _run(_mix(client, stream, controls))
+    print(json.dumps(stand, indent=2) if as_json else mixer_as_text(stream, stand))
+    return 0
+
+
+async def _mix(client: Client, stream: str, controls: MixerControls) -> dict[str, Any]:
+    async with client:
+        if controls.gains:
+            await client.set_gain(stream, **controls.gains)
+        done = await client.set_mixer(
+            stream, mute=controls.mute, solo=controls.solo, wet=controls.wet, bypass=controls.bypass
+        )
+    return dataclasses.asdict(done)
 
 
 async def _status(client: Client) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The daemon's state as text."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,25 @@ def state_as_text(state: Mapping[str, Any], address: str) -> str:
     ]
     lines += ["", *_table(rows)] if rows else ["no subscriptions"]
     return "\n".join(lines)
+
+
+def mixer_as_text(stream: str, controls: Mapping[str, Any]) -> str:
+    """The controls of a stream's `out`, for people."""
+    muted, solo = controls.get("mute", ()), controls.get("solo", ())
+    rows = [
+        {
+            "part": part,
+            "gain": f"{_decibels(gain)} dB",
+            "": " ".join(word for word, names in (("muted", muted), ("solo", solo)) if part in names),
+        }
+        for part, gain in controls.get("gains", {}).items()
+    ]
+    state = "BYPASS: the mixture as it came" if controls.get("bypass") else f"{controls.get('wet', 1):.0%} wet"
+    return "\n".join([f"stream {stream}, out: {state}", *_table(rows)])
+
+
+def _decibels(gain: float) -> str:
+    return f"{20 * math.log10(gain):+.1f}" if gain > 0 else "-inf"
 
 
 def _pending(state: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Final
 
+from stemd.commands import bench_arguments, live_arguments
 from stemd.errors import ConfigError, StemdError
 
 EX_CONFIG: Final = 78  # sysexits.h
@@ -64,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (
         _serve,
+        _live,
+        _mix,
+        _measure,
+        _devices,
         _stream,
         _listen,
         _separate,
@@ -115,6 +120,31 @@ def _serve(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--model", metavar="NAME", help="default model, instead of the configuration's")
     _engine(parser)
     parser.add_argument("--verbose", "-v", action="store_true", help="say what engines and clients do")
+
+
+def _live(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "live", "stemd.commands.live:run", "take stems out of what a sound device hears")
+    live_arguments.live(parser)
+    _config(parser)
+    _address(parser)
+    _engine(parser)
+
+
+def _mix(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "mix", "stemd.commands.mix:run", "turn the mixer of a stream, or see where it stands")
+    live_arguments.mix(parser)
+    _address(parser)
+
+
+def _measure(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "measure", "stemd.commands.measure:run", "measure the latency that is heard")
+    live_arguments.measure(parser)
+    _address(parser)
+
+
+def _devices(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "devices", "stemd.commands.devices:run", "list the sound devices")
+    live_arguments.devices(parser)
 
 
 def _stream(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -213,11 +243,7 @@ def _doctor(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def _tune(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = _command(commands, "tune", "stemd.commands.tune:run", "see what each window plan costs on this machine")
-    parser.add_argument("--model", metavar="NAME", help="instead of the configuration's default")
-    parser.add_argument(
-        "--song", metavar="FOLDER", nargs="+", action="extend", help="with mixture and true stems: what plans lose"
-    )
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    bench_arguments.tune(parser)
     _config(parser)
 
 
@@ -233,21 +259,16 @@ def _bench(commands: "Commands[argparse.ArgumentParser]") -> None:
     suites = parser.add_subparsers(title="suites", metavar="SUITE", dest="suite", required=True)
     overhead = _command(suites, "overhead", run, "what the daemon costs beside the network")
     network = _command(suites, "network", run, "one HT-Demucs segment in everything that can run it")
-    for suite in (overhead, network):
-        suite.add_argument(
-            "--json", metavar="FILE", nargs="?", const="-", help="write results as JSON (default: to the screen)"
-        )
-    overhead.add_argument("--quick", action="store_true", help="fewer and shorter runs")
-    network.add_argument("--quick", action="store_true", help="a narrow network, fewer runs, nothing compiled")
-    network.add_argument("--repeats", type=int, metavar="N", help="how often each is timed (default: 5; quick: 2)")
-    network.add_argument("--threads", type=int, metavar="N", help="of each contender (default: one a core)")
-    network.add_argument("--peer", metavar="FILE", help="graph by demucs-onnx (default: made, if that is installed)")
-    network.add_argument(
-        "--storage", choices=("float32", "float16"), default="float32", help="of the graphs' weights (default: float32)"
-    )
-    network.add_argument(
-        "--compile-within", type=float, default=600.0, metavar="S", help="limit for torch.compile (default: 600)"
-    )
+    live = _command(suites, "live", run, "the latency of a stream in real time, and what it costs in quality")
+    soak = _command(suites, "soak", run, "ten minutes of one stream, with listeners that come and go")
+    for suite, add in (
+        (overhead, bench_arguments.overhead),
+        (network, bench_arguments.network),
+        (live, bench_arguments.live),
+        (soak, bench_arguments.soak),
+    ):
+        bench_arguments.json(suite)
+        add(suite)
 
 
 def _export(commands: "Commands[argparse.ArgumentParser]") -> None:

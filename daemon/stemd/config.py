@@ -102,7 +102,7 @@ class Playback(Table, frozen=True):
     channels: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0  # 0: what it has, at most 2
     period: Annotated[int, msgspec.Meta(ge=0, le=8_192)] = 0  # frames of a callback; 0: as the device likes it
     latency: DeviceLatency = 0.02  # of the device's buffers: seconds, low or high
-    hold: Seconds = 0.010  # by which blocks are there before the device asks for them
+    hold: Seconds = 0.015  # by which blocks are there before the device asks for them
     limiter: bool = True  # else what is over full scale is counted, and clipped by the device
     clock: Literal["auto", "same", "own"] = "auto"  # own: resampled to follow the source; auto: unless it is one device
 

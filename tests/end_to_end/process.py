@@ -47,7 +47,8 @@ class Daemon:
         file = folder / "stemd.toml"
         file.write_text(_toml(config or {}), "utf-8")
         command = (sys.executable, "-m", "stemd", "serve", "--address", self.address, "--config", str(file), *arguments)
-        environment = {**os.environ, "XDG_DATA_HOME": str(folder / "data")}
+        homes = {"XDG_DATA_HOME": str(folder / "data"), "XDG_CACHE_HOME": str(folder / "cache")}
+        environment = {**os.environ, **homes}
         with self._log.open("w") as errors:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment

@@ -2,7 +2,9 @@
 
 import hashlib
 import threading
-from concurrent.futures import Future
+import time
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +171,64 @@ def test_measuring_gives_a_time_for_each_specialist(pool: ThreadPool, tmp_path: 
     (timing,) = pool.measure(model, PLAN, Lane.REALTIME, [0])
     assert 0 < timing.median <= timing.p99
     assert isinstance(pool.submit(NetworkId("copy", 0), segment(), Lane.FREE, 0).result(10), Estimate)
+
+
+def test_of_those_with_one_deadline_the_least_rank_runs_first() -> None:
+    worker, gate, ran = Worker(Lane.REALTIME, EngineOptions()), threading.Event(), []
+    try:
+        worker.call(gate.wait)
+        jobs = [(20, 0), (10, 2), (10, 0), (10, 1)]
+        futures = [worker.call(lambda job=job: ran.append(job), *job) for job in jobs]
+        gate.set()
+        for future in futures:
+            future.result(10)
+        assert ran == [(10, 0), (10, 1), (10, 2), (20, 0)]
+    finally:
+        worker.close()
+
+
+class Known:
+    """A fake network that takes no time, and an experience that says that it takes a second."""
+
+    stems = ("s0",)
+
+    def __init__(self, pool: ThreadPool) -> None:
+        for worker in pool._workers.values():
+            worker.networks["known"] = [self]
+        for _ in range(5):
+            pool._experience.note((NetworkId("known", 0), FRAMES), 0, 1.0)
+
+    def run(self, given: Segment) -> np.ndarray:
+        return given.mixture[np.newaxis, :, given.span.trusted]
+
+
+@pytest.mark.parametrize(
+    ("lane", "seconds", "runs"),
+    [
+        (Lane.REALTIME, 0.5, False),
+        (Lane.REALTIME, -1.0, False),
+        (Lane.REALTIME, 60.0, True),
+        (Lane.FREE, -1.0, True),
+    ],
+)
+def test_what_would_be_late_by_past_experience_is_cancelled(
+    pool: ThreadPool, lane: Lane, seconds: float, runs: bool
+) -> None:
+    Known(pool)
+    deadline = time.monotonic_ns() + round(seconds * 1e9)
+    future = pool.submit(NetworkId("known", 0), segment(), lane, deadline)
+    if runs:
+        assert future.result(10).stems.shape == (1, 2, 300)
+    else:
+        with pytest.raises(CancelledError):
+            future.result(10)
+
+
+def test_what_was_cancelled_is_retried_before_long(pool: ThreadPool) -> None:
+    Known(pool)
+    ran = []
+    for _ in range(20):
+        future = pool.submit(NetworkId("known", 0), segment(), Lane.REALTIME, time.monotonic_ns() + 500_000_000)
+        with suppress(CancelledError):
+            ran.append(future.result(10))
+    assert 10 <= len(ran) < 20, "and once it went well, it is what counts"

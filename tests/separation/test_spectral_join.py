@@ -98,6 +98,7 @@ def plans(draw: st.DrawFn, *, overlap: bool | None = False) -> WindowPlan:
 # --- which STFT frames ---------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(plans(overlap=None), st.integers(1, 30_000))
 def test_a_segment_is_never_asked_for_frames_that_it_lacks(plan: WindowPlan, length: int) -> None:
     plan = on_grid(plan)
@@ -123,6 +124,7 @@ def test_a_lookahead_too_short_for_the_last_frame_is_refused(overlap: int, least
             assert bool(on_grid(plan).spill) == (overlap == 0)
 
 
+@settings(deadline=None)
 @given(plans(), st.integers(1, 30_000))
 def test_every_frame_that_touches_the_stream_is_given_by_one_segment(plan: WindowPlan, length: int) -> None:
     plan = on_grid(plan)

@@ -13,6 +13,7 @@ import zmq
 
 from stemd.errors import StemdError
 from stemd.protocol import Close, Credit, to_frames
+from stemd_bench.meter import Meter
 from stemd_bench.overhead.plan import BLOCK_SECONDS, MODEL_RATE, PLAN, STEM
 from stemd_bench.overhead.wire import Wire, mixture_header
 
@@ -124,13 +125,13 @@ def _play(
     start = time.monotonic_ns() + 50_000_000
     played = Played(start + round(WARM_UP * 1e9))
     warm = round(WARM_UP / BLOCK_SECONDS) * count
-    meter = _Meter(daemon)
+    meter = Meter(daemon)
     for number in range(warm + round(seconds / BLOCK_SECONDS) * count):
         due = start + round(number * step)
         while (left := due - time.monotonic_ns()) > 0:
             time.sleep(left / 1e9)
         if number == warm:
-            meter = _Meter(daemon)
+            meter = Meter(daemon)
         n, i = divmod(number, count)
         wire.requests.send_multipart([b"mixture", mixture_header(names[i], n * frames), pcm])
         played.sent += 1
@@ -144,26 +145,6 @@ def _play(
 def _pay(wire: Wire, arrivals: Arrivals) -> None:
     while arrivals.credits:
         wire.requests.send_multipart(to_frames(arrivals.credits.popleft()))
-
-
-class _Meter:
-    """Processor time since this was made, in cores: of the daemon, of this process, and of everybody else."""
-
-    def __init__(self, daemon: psutil.Process) -> None:
-        self._daemon = daemon
-        self._began = self._now()
-
-    def read(self) -> tuple[float, float, float]:
-        wall, daemon, client, all_ = (now - then for now, then in zip(self._now(), self._began, strict=True))
-        return daemon / wall, client / wall, max(0.0, all_ - daemon - client) / wall
-
-    def _now(self) -> tuple[float, float, float, float]:
-        times, machine = self._daemon.cpu_times(), psutil.cpu_times()
-        idle = machine.idle + getattr(machine, "iowait", 0.0)
-        # Guests' time is counted in the user's already.
-        guests = getattr(machine, "guest", 0.0) + getattr(machine, "guest_nice", 0.0)
-        busy = sum(machine) - idle - guests
-        return time.monotonic(), float(times.user + times.system), time.process_time(), float(busy)
 
 
 def _listen(stems: "zmq.Socket[bytes]", arrivals: Arrivals, streams: int, expected: bytes | None) -> None:

@@ -84,7 +84,7 @@ class Wire:
         assert isinstance(reply, wire.Subscribed)  # noqa: S101 - the reply to this request
         return reply.subscription
 
-    def open(self, stream: str, rate: int, block: int, timing: wire.Timing, plan: wire.Plan) -> wire.Opened:
+    def open(self, stream: str, rate: int, block: int, timing: wire.Timing, plan: wire.Plan | str) -> wire.Opened:
         """Open a stereo stream."""
         opened = self.ask(wire.Open(self.number(), stream, rate, 2, "f32le", block, timing, plan, None, None))
         assert isinstance(opened, wire.Opened)  # noqa: S101 - the reply to this request

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         config = msgspec.structs.replace(config, engine=config.engine.only(options.engine))
     # An audio callback waits for the interpreter at most this long (5 ms otherwise, which is a whole period).
     sys.setswitchinterval(0.0005)
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(config))
     return 0
 
@@ -49,12 +50,14 @@ async def _serve(config: Config) -> None:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     async with Server(config) as server:
         models = ", ".join(server.state()["models"])
+        gc.freeze()  # what is there by now stays, and to look through it all takes longer than a block
         print(f"stemd {__version__} ready on {config.address.requests} with {models}", flush=True)
         await stop.wait()
         print("stemd stops: taking nothing new, sending what is inside", flush=True)
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that a daemon runs on."""
     with suppress(ModuleNotFoundError):
         import uvloop  # noqa: PLC0415 - not on every system
 

@@ -80,7 +80,7 @@ def needed(span: Span, first: int, count: int) -> tuple[int, int]:
     """
     stop = span.position + span.frames
     if span.spill is None:
-        return max(0, (span.position - HALF) // HOP - first), count
+        return max(0, (span.position - HALF) // HOP - first), min(count, (stop - 1 + HALF) // HOP + 1 - first)
     low = (span.position + HALF) // HOP - first if span.index else 0
     return low, min(count, -(-(stop + HALF) // HOP) - first)
 

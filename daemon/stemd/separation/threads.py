@@ -118,7 +118,7 @@ class ThreadPool:
         # Spinning makes a run a little shorter and the event loop, which needs a core too, a lot later.
         self.options = replace(options, spin=False)
         self._workers = {lane: Worker(lane, self.options) for lane in Lane}
-        self._experience: dict[tuple[NetworkId, int], Experience] = {}
+        self._experience = Experience()  # of the realtime lane, whose thread alone uses it
         self._loading = threading.Lock()
 
     def load(self, model: Model) -> None:
@@ -172,17 +172,18 @@ class ThreadPool:
     ) -> "Future[Estimate]":
         """See Pool."""
         worker = self._workers[lane]
-        experience = self._experience.setdefault((network, segment.mixture.shape[1]), Experience())
+        known_as = (network, segment.mixture.shape[1])
 
         def hopeless() -> bool:
-            return lane is Lane.REALTIME and not experience.allows((deadline_ns - time.monotonic_ns()) / 1e9)
+            left = (deadline_ns - time.monotonic_ns()) / 1e9
+            return lane is Lane.REALTIME and not self._experience.allows(known_as, rank, left)
 
         def run() -> Estimate:
             begin = time.perf_counter()
             stems = worker.networks[network.model][network.index].run(segment)
             seconds = time.perf_counter() - begin
             if lane is Lane.REALTIME:
-                experience.note(seconds)
+                self._experience.note(known_as, rank, seconds)
             return Estimate(stems, seconds)
 
         return worker.call(run, deadline_ns, rank, hopeless)

@@ -14,10 +14,13 @@ class Absence:
     Args:
         rate: frames a second.
         block: frames of a block; silence comes in whole blocks.
+        latency: frames after which what came goes out; no grace is longer, or the output would wait, too.
     """
 
-    def __init__(self, rate: int, block: int) -> None:
+    def __init__(self, rate: int, block: int, latency: int) -> None:
         self._rate, self._block = rate, block
+        self._block_ns = block * 1_000_000_000 // rate
+        self._grace_ns = min(max(_GRACE_NS, 2 * self._block_ns), latency * 1_000_000_000 // rate)
         self._absent = False
 
     def back(self) -> None:
@@ -34,5 +37,4 @@ class Absence:
 
     def next_look(self, due_ns: int) -> int:
         """When silence is due if the source is not heard before."""
-        block_ns = self._block * 1_000_000_000 // self._rate
-        return due_ns + (block_ns if self._absent else max(_GRACE_NS, 2 * block_ns))
+        return due_ns + (self._block_ns if self._absent else self._grace_ns)

@@ -55,6 +55,8 @@ def budget(compute: float, hop: float, others: Sequence[Demand], ahead: int) -> 
             f"the machine is at {load:.0%} load with this stream, more than {1 / HEADROOM:.0%}; "
             f"a hop of {_longer(compute, others):.2f} s would do"
         )
+    if any(compute + d.compute > d.budget for d in others):  # which no hop and no budget can mend
+        raise Overloaded(f"a segment takes {compute:.2f} s here, too long for another stream to wait")
     longest = max((d.compute for d in others), default=0.0)
     least = compute + ahead * max(longest, compute)
     for step in range(_STEPS + 1):

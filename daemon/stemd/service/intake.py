@@ -27,6 +27,7 @@ class Intake:
         self.expected = 0  # the position that is due
         self.granted: int | None = None  # frames below this may come; None: the clock is the limit
         self.gaps = self.late = self.refused = 0
+        self._gap_end = -1
         self._opened, self._clock = opened, clock
         self._ahead = 0.0  # seconds that a realtime source was ahead of the clock when its last block came
         self._last_ns = clock()
@@ -46,9 +47,11 @@ class Intake:
             raise
 
     def skip(self, frames: int) -> None:
-        """The stream goes on without its source: these frames will not be waited for."""
-        self.gaps += 1
-        self.expected += frames
+        """These frames will not be waited for. They are a gap; or part of one, if the last frames were, too."""
+        if frames:
+            self.gaps += self.expected != self._gap_end
+            self.expected += frames
+            self._gap_end = self.expected
 
     def _checked(self, block: Mixture, pcm: memoryview) -> tuple[int, Float32Array] | None:
         opened = self._opened
@@ -76,7 +79,7 @@ class Intake:
                 f"{self.expected}, more than {MAX_GAP_SECONDS} s; open the stream anew"
             )
         self._check_pace(block.position + frames)
-        self.gaps += missing > 0
+        self.skip(missing)
         self.expected = block.position + frames
         return missing, samples
 

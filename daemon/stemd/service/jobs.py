@@ -92,21 +92,24 @@ class Jobs:
         for segment in segments:
             self._rest(wanted)
             due = deadline(self._promise.in_stream(segment.span.position))
-            for index in self._assembly.tracks:
+            for index, track in self._assembly.tracks.items():
+                if segment.span.index < track.next:
+                    continue  # given up before its input was there
                 future = self._pool.submit(NetworkId(name, index), segment, self._lane, due, self._ranks[index])
                 self._running[index, segment.span.index] = Job(segment.span, future)
                 future.add_done_callback(partial(self._hand_over, index, segment.span))
 
-    def give_up(self) -> bool:
-        """Give up the estimates that the next block still lacks; False where it is input that lacks."""
+    def give_up(self, *, uncut: bool) -> bool:
+        """Give up the estimates that the next block still lacks; False where it is input that lacks, unless `uncut`."""
         while unready := self._assembly.unready():
             for index in unready:
                 track = self._assembly.tracks[index]
                 job = self._running.pop((index, track.next), None)
-                if job is None:
+                if job is None and not uncut:
                     return False
-                job.future.cancel()
-                track.push(job.span, None)
+                if job:
+                    job.future.cancel()
+                track.push(job.span if job else self._assembly.plan.span(track.next), None)
         return True
 
     def cancel(self) -> None:
@@ -121,6 +124,8 @@ class Jobs:
             if self._idle[index] > self._linger:
                 self._idle.pop(index)
                 self._assembly.stop(index)
+                for key in [key for key in self._running if key[0] == index]:
+                    self._running.pop(key).future.cancel()
 
     def _hand_over(self, index: int, span: Span, future: "Future[Estimate]") -> None:
         # In the worker's thread, or wherever the future was cancelled.

@@ -1,9 +1,11 @@
 """What can be promised to a stream: the model, a plan that it can run, and a latency that can be kept."""
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 from stemd.config import Config
 from stemd.dsp.plan import WindowPlan
@@ -18,7 +20,9 @@ from stemd.service.admission import Demand
 from stemd.service.library import Library
 from stemd.service.promise import Promise
 
-AUTO = "auto"
+AUTO: Final = "auto"
+_TRIES: Final = 6  # hops that are measured until one holds
+_STEP: Final = 1.1  # by which more time is allowed for, where a hop did not hold
 
 
 async def promise(
@@ -70,12 +74,15 @@ async def _tune(
 ) -> tuple[WindowPlan, Demand]:
     """The plan with the hop that was chosen before, if it still holds and nobody else is there; else a new choice."""
     wanted = _specialists(model, stems)
+    ahead = config.realtime.ahead
     remembered = None if demands else library.hops.hop(model, plan, stems)
     if remembered:
         with suppress(Overloaded, PlanError):
-            return await _admit(model, replace(plan, hop=remembered), stems, config, library, demands)
-    compute = seconds(await library.timings(model, plan, Lane.REALTIME, wanted))
-    tuned, demand = tuning.tuned(plan, model, compute, list(demands.values()), config.realtime.ahead)
+            known = replace(plan, hop=remembered)
+            _check(known, model)
+            return known, await _demand(model, known, wanted, library, demands, ahead)
+    compute = await _measured(model, plan, wanted, library, demands)
+    tuned, demand = await _fitting(model, plan, wanted, library, demands, ahead, compute)
     if not demands:
         library.hops.keep(model, tuned, stems)
     return tuned, demand
@@ -89,25 +96,72 @@ async def _admit(
     library: Library,
     demands: Mapping[str, Demand],
 ) -> tuple[WindowPlan, Demand]:
-    """The smallest demand that keeps every promise; measured in the free lane first, to spare the other streams."""
-    hop = plan.hop / model.manifest.sample_rate
+    """The plan as it is, and the smallest demand that keeps every promise."""
     wanted = _specialists(model, stems)
-    others, ahead = list(demands.values()), config.realtime.ahead
-    compute = seconds(await library.timings(model, plan, Lane.FREE, wanted))
+    ahead = config.realtime.ahead
     try:
-        shortest = min([hop, *(d.hop for d in others)])
-        if compute > shortest:
-            raise Overloaded(f"a segment takes {compute:.2f} s here, longer than a hop of {shortest:.2f} s")
-        compute = seconds(await library.timings(model, plan, Lane.REALTIME, wanted))
-        return plan, Demand(compute, hop, admission.budget(compute, hop, others, ahead))
+        return plan, await _demand(model, plan, wanted, library, demands, ahead)
     except Overloaded as exc:
-        raise Overloaded(f"{exc}. {_instead(plan, model, compute, others, ahead)}") from exc
+        instead = await _instead(model, plan, wanted, library, demands, ahead)
+        raise Overloaded(f"{exc}. {instead}") from exc
 
 
-def _instead(plan: WindowPlan, model: Model, compute: float, others: Sequence[Demand], ahead: int) -> str:
+async def _demand(
+    model: Model, plan: WindowPlan, wanted: Sequence[int], library: Library, demands: Mapping[str, Demand], ahead: int
+) -> Demand:
+    hop = plan.hop / model.manifest.sample_rate
+    compute = await _measured(model, plan, wanted, library, demands, hop)
+    # What others were promised while this was measured counts, too.
+    return Demand(compute, hop, admission.budget(compute, hop, list(demands.values()), ahead))
+
+
+async def _measured(
+    model: Model,
+    plan: WindowPlan,
+    wanted: Sequence[int],
+    library: Library,
+    demands: Mapping[str, Demand],
+    hop: float = math.inf,
+) -> float:
+    """What a segment takes, in seconds; measured in the free lane first, to spare the other streams."""
+    compute = seconds(await library.timings(model, plan, Lane.FREE, wanted))
+    shortest = min([hop, *(d.hop for d in demands.values())])
+    if compute > shortest:
+        raise Overloaded(f"a segment takes {compute:.2f} s here, longer than a hop of {shortest:.2f} s")
+    return seconds(await library.timings(model, plan, Lane.REALTIME, wanted))
+
+
+async def _fitting(
+    model: Model,
+    plan: WindowPlan,
+    wanted: Sequence[int],
+    library: Library,
+    demands: Mapping[str, Demand],
+    ahead: int,
+    compute: float,
+) -> tuple[WindowPlan, Demand]:
+    """The plan with the shortest hop that holds; `compute` is what a segment of some hop takes.
+
+    Of a longer hop there is more to give, which may take longer: so the hop that is chosen is measured, too.
+    """
+    for _ in range(_TRIES):
+        # Beside the event loop, for there are many hops to try.
+        others = list(demands.values())
+        found, _ = await asyncio.to_thread(tuning.tuned, plan, model, compute, others, ahead)
+        try:
+            return found, await _demand(model, found, wanted, library, demands, ahead)
+        except Overloaded:
+            compute = max(compute * _STEP, await _measured(model, found, wanted, library, demands))
+    raise Overloaded(f"whatever the hop, a segment of {plan.segment} frames takes too long here")
+
+
+async def _instead(
+    model: Model, plan: WindowPlan, wanted: Sequence[int], library: Library, demands: Mapping[str, Demand], ahead: int
+) -> str:
     """Which plan would hold where one is refused."""
     try:
-        holds, demand = tuning.tuned(plan, model, compute, others, ahead)
+        compute = await _measured(model, plan, wanted, library, demands)
+        holds, demand = await _fitting(model, plan, wanted, library, demands, ahead, compute)
     except Overloaded:
         return "No hop would do: use shorter segments, fewer stems, fewer streams, or timing 'free'"
     milliseconds = 1000 * (holds.latency / model.manifest.sample_rate + demand.budget)
@@ -127,10 +181,14 @@ def resolve(wanted: Plan | str | None, config: Config, model: Model) -> WindowPl
         plan = WindowPlan(wanted.segment, wanted.hop, wanted.overlap, wanted.lookahead)
     else:
         plan = named_plan(wanted or config.plan or model.manifest.plan, config, model)
+    _check(plan, model)
+    return plan
+
+
+def _check(plan: WindowPlan, model: Model) -> None:
     model.check(plan)
     if model.spectral:
         check_grid(plan)
-    return plan
 
 
 def named_plan(name: str, config: Config, model: Model) -> WindowPlan:

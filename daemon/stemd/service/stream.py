@@ -77,7 +77,7 @@ class Stream:
         request, model = promise.request, promise.model
         self.intake = Intake(request, clock)
         self.timebase = TimeBase(request.rate)
-        self._absence = Absence(request.rate, request.block)
+        self._absence = Absence(request.rate, request.block, promise.latency)
         self._assembly = Assembly(
             promise.plan, model.manifest.sample_rate, request.rate, request.channels, spectral=model.spectral
         )
@@ -159,7 +159,7 @@ class Stream:
         if over > 0:
             position, samples = position + over, samples[:, over:]
         missing = position - self.intake.expected
-        self.intake.gaps += missing > 0
+        self.intake.skip(missing)
         self.intake.expected = position + samples.shape[1]
         self._accept(position, missing, samples, arrived_ns, None)
 
@@ -228,7 +228,7 @@ class Stream:
             if due > self._clock():
                 self._wake_at(due)
                 return
-            if not self._jobs.give_up():
+            if not self._jobs.give_up(uncut=self._fills):
                 return  # the source has paused: its next block moves the time base, and this one with it
             if block := self._assembly.pop():
                 self.outlet.deliver(block)

@@ -73,7 +73,7 @@ class Memory:
     def hop(self, model: Model, plan: WindowPlan, stems: Sequence[str]) -> int | None:
         """The hop that was chosen before."""
         hop = self._read().get(self._key(model, plan, stems))
-        return hop if isinstance(hop, int) and hop > 0 else None
+        return hop if type(hop) is int and hop > 0 else None
 
     def keep(self, model: Model, plan: WindowPlan, stems: Sequence[str]) -> None:
         """Remember a choice. A disk that is full or read-only is no reason to refuse a stream."""
@@ -92,7 +92,7 @@ class Memory:
     def _read(self) -> dict[str, object]:
         try:
             known = json.loads(self._file.read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return known if isinstance(known, dict) else {}
 

@@ -1,7 +1,8 @@
 """How a stream's frames find their places in a device's: by counting, where the clock is one, else by resampling.
 
 In all of them the device asks for the frame at position p `delay` frames after T(p), the time at which p's block
-arrived by the stream's time base.
+arrived by the stream's time base. A callback asks for all its frames at once, so a frame counts as asked for when the
+last one of a callback is: none is then ever asked for earlier, however long the device's callbacks are.
 """
 
 from typing import Final, Protocol
@@ -12,9 +13,11 @@ from stemd.devices.rings import TimelineRing
 from stemd.dsp.clock import ClockFilter
 from stemd.dsp.drift import DriftBridge
 from stemd.dsp.limiter import Limiter, count_clipped
+from stemd.protocol import Open
 from stemd.service.timebase import TimeBase
 
 _SETTLE_SECONDS: Final = 1.0  # of callbacks from either device, before their counters are compared
+_STARTING_SECONDS: Final = 0.5  # of a device, in which it fills its buffers: callbacks come earlier than ever after
 _ASTRAY_SECONDS: Final = 0.02  # a delay that is off by more is put right, with a click
 
 
@@ -64,9 +67,17 @@ class Ending:
 
 
 class DuplexLine:
-    """One device, one callback: output frame n is input frame n - delay, to the bit, by construction."""
+    """One device, one callback: output frame n is input frame n less a constant, to the bit, by construction.
 
-    def __init__(self, port: Duplex, delay: int, ending: Ending) -> None:
+    Args:
+        port: the device.
+        delay: frames; see the module.
+        block: frames of the stream's blocks.
+        ending: before the device.
+    """
+
+    def __init__(self, port: Duplex, delay: int, block: int, ending: Ending) -> None:
+        self._block = block
         self.resyncs = 0
         self.error = 0.0
         self._ending = ending
@@ -77,7 +88,8 @@ class DuplexLine:
         """The stream's position of the device's frame 0 is known."""
         if self._offset is None:
             self._offset = offset
-            self._port.follow(self._delay)
+            # Counted from a frame's capture, and not from when its block and the callback's last frame had come.
+            self._port.follow(self._delay + self._block + self._port.block)
 
     def note_source(self, position: int, ns: int) -> None:
         """See Line: nothing to be learnt."""
@@ -114,7 +126,8 @@ class CountingLine:
         frames, called_ns = self._port.clock
         if not frames:
             return
-        self._target.note(frames, called_ns)
+        if frames >= _STARTING_SECONDS * self._port.rate:
+            self._target.note(frames, called_ns)
         # The first frames are there before the ring has a cursor, so that none lacks when it gets one.
         self._ending.write(self._port.playing, position, samples)
         if self._target.span >= _SETTLE_SECONDS:
@@ -140,23 +153,29 @@ class BridgedLine:
 
     Args:
         port: the playing device.
-        bridge: from the stream's rate to the device's.
-        delay: in seconds; see the module.
-        block: frames of the source's blocks.
+        channels: of the samples.
+        delay: in frames; see the module.
+        request: of the stream.
         source: the stream's.
         ending: before the device.
+
+    Attributes:
+        bridge: from the stream's rate to the device's; None until there is something to play.
     """
 
-    def __init__(self, port: Playback, bridge: DriftBridge, delay: float, block: int, source: TimeBase, ending: Ending):
+    def __init__(self, port: Playback, channels: int, delay: int, request: Open, source: TimeBase, ending: Ending):
         self.resyncs = 0
         self.error = 0.0
-        self._ending = ending
-        self._delay, self._block, self._source = delay, block, source
-        self._port, self.bridge = port, bridge
+        self.bridge: DriftBridge | None = None
+        self._ending, self._port, self._channels = ending, port, channels
+        self._delay, self._rate, self._block, self._source = delay / request.rate, request.rate, request.block, source
         self._was_locked = False
+        self._first: int | None = None  # the device's frame with which the ring's timeline begins
 
     def note_source(self, position: int, ns: int) -> None:
         """See Line."""
+        if self.bridge is None:
+            return
         source = self.bridge.source
         self.bridge.note_source(position, ns)
         if not self.bridge.locked and source.span:
@@ -165,17 +184,24 @@ class BridgedLine:
             later = self._source.at(position - self._block) - source.at(position - self._block)
             self.bridge.set_delay(self._delay + later / 1e9)
 
-    def play(self, position: int, samples: Float32Array) -> None:  # noqa: ARG002 - the bridge counts by itself
+    def play(self, position: int, samples: Float32Array) -> None:
         """See Line."""
         frames, called_ns = self._port.clock
-        if not frames:
+        if frames < _STARTING_SECONDS * self._port.rate:
             return
-        self.bridge.note_target(frames, called_ns)
-        out = self.bridge.push(samples)
-        self.error = self.bridge.delay_error
-        self.resyncs += self._was_locked and not self.bridge.locked
-        if self.bridge.locked and not self._was_locked:
-            self._port.follow(0)
-        self._was_locked = self.bridge.locked
-        if out.shape[1]:
-            self._ending.write(self._port.playing, self.bridge.next_frame - out.shape[1], out)
+        if self.bridge is None:
+            self.bridge = DriftBridge(self._rate, self._port.rate, self._channels, self._delay, start=position)
+        bridge = self.bridge
+        bridge.note_target(frames, called_ns)
+        out = bridge.push(samples)
+        self.error = bridge.delay_error
+        self.resyncs += self._was_locked and not bridge.locked
+        self._was_locked = bridge.locked
+        if not out.shape[1]:
+            return
+        begin = bridge.next_frame - out.shape[1]
+        if self._first is None:
+            # Before its timeline begins, the ring is silent and counts no underrun.
+            self._first = begin
+            self._port.follow(-begin)
+        self._ending.write(self._port.playing, begin - self._first, out)

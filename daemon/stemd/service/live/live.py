@@ -87,7 +87,7 @@ class Live:
             "stream": self._config.capture.stream,
             "trouble": self._troubles.get("capture"),
             "xruns": port.xruns if port else 0,
-            "lost": port.captured.lost if port else 0,
+            "lost": self.source.missed,
             "broken": self.source.broken,
             "device_latency": round(port.reported_latency, 4) if port else None,
         }
@@ -147,8 +147,8 @@ class Live:
         rate = self.stream.promise.request.rate
         target = duplex.rate if duplex else settings.rate or await asyncio.to_thread(_best_rate, sink, rate)
         one_clock = settings.clock == "same" or (settings.clock == "auto" and same_clock(source, sink))
-        bridged = duplex is None and not (one_clock and target == rate)
-        self.sink = Sink(settings, self.stream.promise, self.stream.timebase, bridged=bridged, target_rate=target)
+        clock = "one device" if duplex else "same" if one_clock and target == rate else "own"
+        self.sink = Sink(settings, self.stream.promise, self.stream.timebase, clock=clock, target_rate=target)
         self.stream.play_to(self.sink)
         if duplex:
             return
@@ -183,6 +183,8 @@ class Live:
         log.warning("capture: %s; the stream goes on in silence", fault)
         self._troubles["capture"] = str(fault)
         self.source.lost()
+        if self.sink and len(self._keepers) == 1:
+            self.sink.lost()  # it is the same device
 
     def _playback_opened(self, port: Playback) -> None:
         self._troubles.pop("playback", None)

@@ -9,7 +9,7 @@ import numpy as np
 from stemd.audio import Float32Array
 from stemd.config import Playback as Settings
 from stemd.devices.ports import Duplex, Playback
-from stemd.dsp.drift import DriftBridge, DriftResampler
+from stemd.dsp.drift import DriftResampler
 from stemd.dsp.limiter import Limiter
 from stemd.service.live.lines import BridgedLine, CountingLine, DuplexLine, Ending, Line
 from stemd.service.promise import Promise
@@ -25,20 +25,20 @@ class Sink:
         stem: which.
         delay: from the arrival of a frame's block to the device's asking for it, in the stream's frames: the stream's
             latency, `hold`, the limiter, and the resampler where there is one.
+        parts: what makes it more than the stream's latency, in seconds by name.
+        clock: "one device", "same" or "own": how frames find their places; see `stemd.service.live.lines`.
 
     Args:
         settings: of the playback.
         promise: of the stream.
         source: the stream's time base.
-        bridged: whether the device has a clock of its own.
+        clock: see below.
         target_rate: of the device.
     """
 
-    def __init__(
-        self, settings: Settings, promise: Promise, source: TimeBase, *, bridged: bool, target_rate: int
-    ) -> None:
+    def __init__(self, settings: Settings, promise: Promise, source: TimeBase, *, clock: str, target_rate: int) -> None:
         self.stem = settings.stem
-        self._settings, self._promise, self._bridged = settings, promise, bridged
+        self._settings, self._promise, self.clock = settings, promise, clock
         self._rate = promise.request.rate
         self._peak = 0.0
         self._source = source
@@ -47,11 +47,9 @@ class Sink:
         self._port: PlaybackPort | None = None
         self._past: Counter[str] = Counter()  # of devices that were lost
         limiter = Limiter(target_rate, 1).delay if settings.limiter else 0
-        trailing = limiter
-        if bridged:
-            trailing += DriftResampler(self._rate, target_rate, 1).held_back
-        hold = settings.hold + trailing / target_rate
-        self.delay = promise.latency + math.ceil(hold * self._rate)
+        resampler = DriftResampler(self._rate, target_rate, 1).held_back if clock == "own" else 0
+        self.parts = {"hold": settings.hold, "limiter": limiter / target_rate, "resampler": resampler / target_rate}
+        self.delay = promise.latency + math.ceil(sum(self.parts.values()) * self._rate)
 
     @property
     def peak(self) -> float:
@@ -94,6 +92,9 @@ class Sink:
         return {
             "stem": self.stem,
             "delay": self.delay,
+            "parts": {name: round(seconds, 5) for name, seconds in self.parts.items()},
+            "clock": self.clock,
+            "rate": port.rate if port else None,
             **self._counters(),
             "delay_error": round(line.error, 6) if line else None,
             "drift_ppm": round(bridge.ppm, 2) if bridge and bridge.locked else None,
@@ -101,14 +102,12 @@ class Sink:
         }
 
     def _new_line(self, port: PlaybackPort, channels: int) -> Line:
+        request = self._promise.request
         if isinstance(port, Duplex):
-            return DuplexLine(port, self.delay, self._ending)
-        block = self._promise.request.block
-        if not self._bridged:
+            return DuplexLine(port, self.delay, request.block, self._ending)
+        if self.clock == "same":
             return CountingLine(port, self.delay, self._source, self._ending)
-        delay = self.delay / self._rate
-        bridge = DriftBridge(self._rate, port.rate, channels, delay)
-        return BridgedLine(port, bridge, delay, block, self._source, self._ending)
+        return BridgedLine(port, channels, self.delay, request, self._source, self._ending)
 
     def _counters(self) -> Counter[str]:
         here = Counter(clipped=self._ending.clipped, limited=self._ending.limited)

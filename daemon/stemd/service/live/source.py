@@ -31,6 +31,8 @@ class Source:
         self._stream, self._block = stream, block
         self._port: CapturePort | None = None
         self._sink: Sink | None = None
+        self._period = 0  # the longest callback of the device
+        self._lost_before = 0  # of the device's frames, before they were wanted
         self._offset: int | None = None  # of the stream's positions to the device's
 
     @property
@@ -41,7 +43,16 @@ class Source:
 
     def opened(self, port: CapturePort, sink: Sink | None = None) -> None:
         """A device is there, at first or again; `sink` is told of its clock."""
+        # What came while the network was loaded and timed is old: fed in now, all of it would be too late.
+        while port.captured.filled:
+            port.captured.read()
+        self._lost_before, self._period = port.captured.lost, 0
         self._port, self._offset, self._sink = port, None, sink
+
+    @property
+    def missed(self) -> int:
+        """Frames of the present device that came when there was no room for them."""
+        return self._port.captured.lost - self._lost_before if self._port else 0
 
     def lost(self) -> None:
         """The device has gone."""
@@ -70,7 +81,10 @@ class Source:
     def _hand_on(self, port: CapturePort, position: int, samples: Float32Array) -> None:
         frames, called_ns = port.clock
         stop = position + samples.shape[1]
-        arrived = called_ns - (frames - stop) * 1_000_000_000 // port.rate
+        # A callback's first frame waited for its last: all count as if they had waited as long, so that none comes
+        # later than the time base says, however long the device's callbacks are.
+        self._period = max(self._period, port.block)
+        arrived = called_ns + (stop + self._period - frames) * 1_000_000_000 // port.rate
         if self._offset is None:
             self._offset = self._stream.intake.expected - position
         if not np.isfinite(samples).all():
