@@ -51,8 +51,8 @@ def manifest(sha256: str) -> Manifest:
         specialists=(SpecialistEntry(stems=("vocals",), file=GRAPH_FILE, sha256=sha256),),
         # Shorter than 64 STFT frames costs the same, as the network is padded to that; longer only costs memory.
         segments=Segments(multiple=1024, minimum=65_536, maximum=2_097_152),
-        # 224 STFT frames of past, as far back as the network can see but for a little, and 32 of mirrored future: 0.2 dB
-        # below studio, and 0.5 dB (docs/latency.md).
+        # 224 STFT frames of past, as far back as the network can see but for a little, and 32 of mirrored future:
+        # 0.2 dB below studio, and 0.5 dB (docs/latency.md).
         live=PlanRow(segment=230_400, hop=2_048, overlap=1_024, lookahead=3_072),
         fast=PlanRow(segment=230_400, hop=2_048, overlap=1_024, lookahead=2_048),
         studio=PlanRow(segment=346_112, hop=258_048, overlap=86_016, lookahead=2_048),
