@@ -73,7 +73,7 @@ def test_the_table_tells_what_was_measured(demo: Demo) -> None:
     assert figures.vocals_sdr == sdr(piece.vocals, demo.samples("vocals"))
     assert figures.blocks == SECONDS * 50
     assert 0 < figures.measured < figures.blocks
-    assert 0.5 < figures.declared < figures.p50 + 0.001, "a block left before the time that was declared"
+    assert 0.3 < figures.declared < figures.p50 + 0.001, "a block left before the time that was declared"
     for row in ("declared latency", "measured latency", "load", "degraded blocks", "SDR of vocals", "files", "hear"):
         assert f"\n{row}" in demo.text
     assert f"{figures.vocals_sdr:.1f} dB" in demo.text

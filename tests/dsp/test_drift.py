@@ -104,7 +104,7 @@ def test_of_a_clock_that_never_called_back_nothing_is_known() -> None:
         ClockFilter(48_000).at(0)
 
 
-@pytest.mark.parametrize("rates", [EQUAL, UP])
+@pytest.mark.parametrize("rates", [EQUAL, pytest.param(UP, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("ppm", [-200.0, 200.0])
 def test_ten_minutes_of_drift_lose_no_frame_and_keep_the_delay(rates: tuple[int, int], ppm: float) -> None:
     played = play(rates, FakeClock(rates[0], seed=1), FakeClock(rates[1], ppm, seed=2), 600)

@@ -80,6 +80,7 @@ async def hour(daemon: Daemon) -> tuple[int, list[int]]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_an_hour_comes_back_to_the_bit_in_its_place_and_memory_does_not_grow(daemon: Daemon) -> None:
     heard, memory = asyncio.run(hour(daemon))
     assert heard == SECONDS * RATE

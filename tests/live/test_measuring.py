@@ -36,6 +36,7 @@ def test_a_cable_has_one_length(pulse: PulseServer) -> None:
     assert not found["inverted"]
 
 
+@pytest.mark.slow
 def test_what_is_not_heard_is_said(pulse: PulseServer) -> None:
     done = measure(pulse, "--input", "pulse:out.monitor")
     assert done.returncode == 1

@@ -95,7 +95,7 @@ def test_what_is_remembered_survives_a_restart(tmp_path: Path) -> None:
     assert Memory(file, "one").hop(SHIPPED, LIVE, ("vocals",)) == 7_168
     assert Memory(file, "another engine").hop(SHIPPED, LIVE, ("vocals",)) is None
     assert Memory(file, "one").hop(SHIPPED, LIVE, ()) is None
-    assert Memory(file, "one").hop(SHIPPED, replace(LIVE, lookahead=3_072), ("vocals",)) is None
+    assert Memory(file, "one").hop(SHIPPED, replace(LIVE, lookahead=4_096), ("vocals",)) is None
     assert Memory(file, "one").hop(MANY, LIVE, ("vocals",)) is None
     Memory(file, "another engine").keep(SHIPPED, replace(LIVE, hop=9_216), ("vocals",))
     assert Memory(file, "one").hop(SHIPPED, LIVE, ("vocals",)) == 7_168
