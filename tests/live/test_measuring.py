@@ -24,6 +24,7 @@ def measure(pulse: PulseServer, *arguments: str) -> "subprocess.CompletedProcess
     )
 
 
+@pytest.mark.slow
 def test_a_cable_has_one_length(pulse: PulseServer) -> None:
     done = measure(pulse, "--input", "pulse:src.monitor", "--count", "4", "--json")
     assert done.returncode == 0, done.stderr

@@ -121,7 +121,8 @@ def faults(state: dict[str, Any]) -> dict[str, int]:
     return counts | {f"out {name}": devices["playback"][name] for name in ("xruns", "underruns", "late", "resyncs")}
 
 
-@pytest.mark.parametrize("make", [made, pytest.param(real, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [made, real])
 async def test_the_performer_hears_what_the_network_gives_offline(
     pulse: PulseServer, live: Performance, make: Callable[[], Song]
 ) -> None:
@@ -141,6 +142,7 @@ async def test_the_performer_hears_what_the_network_gives_offline(
     assert online > sdr(true, song["mixture"][:, last]) + 3, "this is about a song whose singer is heard"
 
 
+@pytest.mark.slow
 async def test_at_wet_0_the_input_is_played_to_the_bit(pulse: PulseServer, live: Performance) -> None:
     song = np.ascontiguousarray(make_song(RATE, 5, seed=4)["mixture"].T)
     async with Client(live.address) as client:
