@@ -4,6 +4,7 @@ from stemd.errors import ConnectionLostError, Overloaded, StemdError, StreamClos
 from stemd.protocol import Plan, Stem
 from stemd_client.client import Client
 from stemd_client.clock import RoundTrip
+from stemd_client.reconnecting import stay_connected
 from stemd_client.stream import Stream
 from stemd_client.subscription import StemBlock, Subscription
 
@@ -20,4 +21,5 @@ __all__ = [
     "StreamClosed",
     "SubscriberStalled",
     "Subscription",
+    "stay_connected",
 ]

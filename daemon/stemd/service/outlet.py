@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 from stemd.audio import Float32Array
 from stemd.config import Realtime
+from stemd.dsp.meter import PeakMeter
 from stemd.dsp.mixer import Mixer
 from stemd.errors import SubscriberStalled, UnknownStemError, nearest
 from stemd.protocol import Flag, Stem
 from stemd.separation.assembly import AlignedBlock
 from stemd.service.intake import Clock
 from stemd.service.promise import Promise
-from stemd.service.rendering import OUT, Rendering, offered
+from stemd.service.rendering import MIX, OUT, Rendering, offered
 from stemd.service.subscription import Subscription
 
 
@@ -59,6 +60,7 @@ class Outlet:
     players: list[Player] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     mixer: Mixer = field(init=False)
+    _meters: dict[str, PeakMeter] = field(default_factory=dict)
     _times: deque[tuple[int | None, int]] = field(default_factory=deque)
     _gaps: deque[tuple[int, int]] = field(default_factory=deque)
 
@@ -134,9 +136,19 @@ class Outlet:
         for player in self.players:
             if rendering.has(player.stem):
                 player.play(block.position, rendering.samples(player.stem))
+        self._meter(rendering)
         self.counters.blocks += 1
         self.counters.degraded += bool(block.degraded)
         self.counters.saturated += rendering.saturated
+
+    def _meter(self, rendering: Rendering) -> None:
+        """Note the levels of the mixture and of what somebody listens to; what has stopped has none."""
+        for stem in self._meters.keys() - self.wanted - {MIX}:
+            del self._meters[stem]
+        for stem in (MIX, *self.wanted):
+            if rendering.has(stem):
+                meter = self._meters.setdefault(stem, PeakMeter(self.promise.request.rate))
+                meter.push(rendering.samples(stem))
 
     def _out(self, block: AlignedBlock) -> Float32Array | None:
         stems = self.promise.stems
@@ -152,9 +164,12 @@ class Outlet:
         for subscription in self.subscriptions:
             subscription.end(self._header(subscription, position, 0, now, None, flags), now)
 
-    def state(self) -> list[dict[str, Any]]:
-        """The subscriptions, for `status`."""
-        return [s.state() for s in self.subscriptions]
+    def state(self) -> dict[str, Any]:
+        """Levels and subscriptions, for `status`."""
+        return {
+            "levels": {stem: round(self._meters[stem].level, 1) for stem in self.offered if stem in self._meters},
+            "subscriptions": [s.state() for s in self.subscriptions],
+        }
 
     def _header(
         self,

@@ -317,5 +317,5 @@ class Stream:
             "refused": self.intake.refused,
             "jumps": self.timebase.jumps,
             **self.outlet.mixer.state(),
-            "subscriptions": self.outlet.state(),
+            **self.outlet.state(),
         }
