@@ -14,6 +14,7 @@ FLOORS = {
     "audio": 0,
     "schema": 1,
     "address": 1,
+    "processor": 1,
     "protocol": 2,
     "dsp": 3,
     "toml": 3,
@@ -65,7 +66,8 @@ def test_dsp_knows_neither_clock_nor_io() -> None:
 def test_what_a_client_imports_is_in_the_base_install(module: str) -> None:
     code = (
         f"import sys, {module}; top = {{n.partition('.')[0] for n in sys.modules}};"
-        "extra = top & {'msgspec', 'onnxruntime', 'scipy', 'samplerate', 'soundfile', 'rich', 'sounddevice', 'torch'};"
+        "extra = top & {'msgspec', 'onnxruntime', 'scipy', 'samplerate', 'soundfile', 'rich', 'sounddevice', 'torch',"
+        "'aiohttp', 'textual', 'jack', 'obsws_python', 'segno'};"
         "sys.exit(f'imports {extra}' if extra else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

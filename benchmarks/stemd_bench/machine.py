@@ -4,13 +4,13 @@ import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Final
 
 import msgspec
 import psutil
 
 from stemd import __version__
+from stemd.processor import processor
 
 _PACKAGES: Final = (
     *("onnxruntime", "pyzmq", "numpy", "uvloop", "samplerate", "msgpack", "openvino", "torch", "demucs", "demucs-onnx"),
@@ -47,7 +47,7 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def this_machine() -> Machine:
     """Describe this machine; takes a second, in which the others' use of it is measured."""
     return Machine(
-        processor=_processor(),
+        processor=processor(),
         cores=_cores(),
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
         system=f"{_system()} {platform.machine()}",
@@ -57,16 +57,6 @@ def this_machine() -> Machine:
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         others=round(psutil.cpu_percent(1.0) / 100, 3),
     )
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text("utf-8", "replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in ("model name", "Model") and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine()
 
 
 def _cores() -> int:

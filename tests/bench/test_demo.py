@@ -17,11 +17,11 @@ from rich.console import Console
 from stemd.audio import Float32Array
 from stemd.cli import main
 from stemd.errors import ConfigError
+from stemd.separation.scoring import sdr
 from stemd_bench.demo import FILES, demonstrate
 from stemd_bench.demo.picture import spectrogram
 from stemd_bench.demo.piece import from_file, made_song
 from stemd_bench.demo.summary import ENOUGH, TOLERANCE, Figures
-from stemd_bench.scoring import sdr
 
 SECONDS = 8.0
 

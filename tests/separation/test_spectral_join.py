@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from stemd.audio import Float32Array
 from stemd.dsp import stft
 from stemd.dsp.plan import WindowPlan
-from stemd.dsp.segmenter import Segment, Segmenter, on_grid
+from stemd.dsp.segmenter import Segmenter, on_grid
 from stemd.errors import PlanError
-from stemd.separation.assembly import AlignedBlock, Assembly
+from stemd.separation.assembly import Assembly
 from stemd.separation.engines.engine import Value
 from stemd.separation.manifest import SpecialistEntry
 from stemd.separation.offline import separate
 from stemd.separation.specialist import MASK_BINS, MaskSpecialist
 from stemd.separation.store import find
+from tests.losses import with_losses
 from tests.networks import joined, noise, run_stream
 
 RATE = 44_100
@@ -90,7 +91,7 @@ def plans(draw: st.DrawFn, *, overlap: bool | None = False) -> WindowPlan:
     hop = draw(st.integers(1, 6))
     shared = draw(st.integers(1, hop)) if crossfaded else 0
     lookahead = draw(st.integers(2 if crossfaded else 3, 8))
-    history = draw(st.integers(0, 6))
+    history = draw(st.integers(0 if crossfaded else 1, 6))
     segment = hop + shared + lookahead + history
     return WindowPlan(*(length * stft.HOP for length in (segment, hop, shared, lookahead)))
 
@@ -124,6 +125,13 @@ def test_a_lookahead_too_short_for_the_last_frame_is_refused(overlap: int, least
             assert bool(on_grid(plan).spill) == (overlap == 0)
 
 
+def test_without_overlap_and_history_nobody_would_give_the_frame_before_the_first() -> None:
+    lengths = {"hop": 2 * stft.HOP, "overlap": 0, "lookahead": 3 * stft.HOP}
+    with pytest.raises(PlanError, match=f"segment must be at least {6 * stft.HOP}"):
+        on_grid(WindowPlan(5 * stft.HOP, **lengths))
+    assert on_grid(WindowPlan(6 * stft.HOP, **lengths)).history == stft.HOP
+
+
 @settings(deadline=None)
 @given(plans(), st.integers(1, 30_000))
 def test_every_frame_that_touches_the_stream_is_given_by_one_segment(plan: WindowPlan, length: int) -> None:
@@ -134,8 +142,7 @@ def test_every_frame_that_touches_the_stream_is_given_by_one_segment(plan: Windo
         low, high = stft.needed(span, first, plan.segment // stft.HOP - 1)
         given += range(first + low, first + high)
     assert len(given) == len(set(given))
-    # Frame -1 is in no segment that begins at 0; see the next law.
-    touching = range(0 if plan.history == 0 else -1, -(-(length + stft.HALF) // stft.HOP))
+    touching = range(-1, -(-(length + stft.HALF) // stft.HOP))
     assert set(touching) <= set(given)
 
 
@@ -148,10 +155,7 @@ def test_unity_masks_give_the_mixture_back_whatever_the_plan_and_the_length(plan
     mixture = noise(length)
     whole = separate(mixture, RATE, [masks(unity)], plan, RATE, spectral=True)["vocals"]
     wrong = np.abs(whole - band_limited(mixture))
-    # A first segment without history lacks STFT frame -1, and with it how that one's bins above leak.
-    edge = 0 if plan.history else stft.HOP
-    assert wrong[:, edge:].max(initial=0) < 1e-5
-    assert wrong[:, :edge].max(initial=0) < 1e-2
+    assert wrong.max() < 1e-5
 
 
 @pytest.mark.parametrize("length", EDGES)
@@ -235,27 +239,6 @@ def test_a_specialist_that_starts_late_agrees_from_its_first_frame_on(rate: int,
 # --- lost segments -------------------------------------------------------------------------------------------------
 
 LOST = frozenset({4, 5, 9})
-BLOCK = 96
-
-
-def with_losses(
-    mixture: Float32Array, rate: int, specialist: MaskSpecialist, lost: frozenset[int]
-) -> list[AlignedBlock]:
-    """A stream some of whose segments never come back from the network."""
-    assembly = Assembly(SMALL, RATE, rate, mixture.shape[0], spectral=True)
-    track = assembly.start(0, specialist.stems)
-    out: list[AlignedBlock] = []
-
-    def give(segments: list[Segment]) -> None:
-        for segment in segments:
-            track.push(segment.span, None if segment.span.index in lost else specialist.run(segment))
-        while block := assembly.pop():
-            out.append(block)
-
-    for at in range(0, mixture.shape[1], BLOCK):
-        give(assembly.push(mixture[:, at : at + BLOCK]))
-    give(assembly.flush())
-    return out
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000, 22_050])
@@ -267,7 +250,7 @@ def test_a_block_without_the_flag_is_the_networks_to_the_last_bit(
     length = 30_000  # fifteen segments, the last cut short
     mixture = noise(length * rate // RATE, channels, seed=rate)
     whole = separate(mixture, rate, [masks(unity)], SMALL, RATE, spectral=True)["vocals"]
-    blocks = with_losses(mixture, rate, masks(unity), lost)
+    blocks = with_losses(mixture, rate, masks(unity), SMALL, lost, spectral=True)
     reached = np.zeros(length + stft.SPILL, bool)
     silent = np.zeros(length + stft.SPILL, bool)
     for index in lost:

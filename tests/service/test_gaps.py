@@ -57,10 +57,10 @@ class Source:
                 self._listen()
             block = self.sound[:, self.position : self.position + desk.block]
             self.sent[self.position] = block
-            late = desk.stream.intake.late
+            late = desk.stream.inlet.intake.late
             loop.call_later(ON_ITS_WAY, desk.send, self.position, block)
             self.position += block.shape[1]
-            row = row + 1 if desk.stream.intake.late > late else 0
+            row = row + 1 if desk.stream.inlet.intake.late > late else 0
             self.late_in_a_row = max(row, self.late_in_a_row)
         await asyncio.sleep(2 * ON_ITS_WAY)
 

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from stemd.audio import Float32Array
 from stemd.errors import StemdError
+from stemd.separation.scoring import sdr
 from stemd_bench.demo.playing import Performance
-from stemd_bench.scoring import sdr
 
 START_UP: Final = 3.0  # seconds at the beginning that are not counted
 ENOUGH: Final = 500  # blocks; fewer give no p99 worth the name

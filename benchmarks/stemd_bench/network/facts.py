@@ -8,9 +8,9 @@ import onnx
 
 from stemd.audio import Float32Array
 from stemd.errors import StemdError
+from stemd.separation.scoring import sdr
 from stemd_bench.network.flop import flop
 from stemd_bench.network.recipe import Recipe
-from stemd_bench.scoring import sdr
 
 EXACT: Final = 300.0  # dB; JSON knows no infinity
 

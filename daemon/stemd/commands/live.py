@@ -2,19 +2,16 @@
 
 import argparse
 import asyncio
-import gc
 import logging
-import signal
 import sys
 from contextlib import ExitStack
 from typing import Final
 
 from stemd.address import default_address
-from stemd.commands import live_terminal, live_view
+from stemd.commands import live_terminal, live_view, running
 from stemd.commands.live_config import configured
 from stemd.commands.live_keys import press, removed_by_v
 from stemd.commands.live_terminal import Screen, ScreenHandler
-from stemd.commands.serve import new_loop
 from stemd.config import Config
 from stemd.errors import StemdError
 from stemd.service.live.live import Live
@@ -35,32 +32,22 @@ def run(options: argparse.Namespace) -> int:
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, handlers=[ScreenHandler(screen, sys.stderr)], force=True)
     config = configured(options)
-    # An audio callback waits for the interpreter at most this long (5 ms otherwise, which is a whole period).
-    sys.setswitchinterval(0.0005)
     keys = not options.no_keys and live_terminal.has_keys()
     try:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(_perform(config, screen, keys=keys))
+        running.run(_perform(config, screen, keys=keys))
     finally:
         screen.end()
     return 0
 
 
 async def _perform(config: Config, screen: Screen, *, keys: bool) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    stop = running.stop_signals()
     screen.say("stemd loads and times the network, and opens the devices")
     async with Server(config) as server:
         assert server.live  # noqa: S101 - there is a [capture]
         desk = Desk(config, server.live, screen, stop)
         desk.introduce(keys=keys)
-        # What lives by now lives to the end: looking through it all takes longer than the playback can wait.
-        gc.freeze()
+        running.settle()
         with ExitStack() as stack:
             if keys:
                 stack.enter_context(live_terminal.keys(desk.pressed))

@@ -23,7 +23,7 @@ from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.offline import separate
 from stemd.separation.specialist import Specialist
 from stemd.separation.store import Model, find
-from stemd.service.opening import resolve
+from stemd.service.plans import resolve
 from stemd.service.rendering import INSTRUMENTAL, VOCALS
 
 _KEPT: Final = {"wav": ("PCM_16", "PCM_24", "PCM_32", "DOUBLE", "FLOAT"), "flac": ("PCM_16", "PCM_24")}

@@ -20,7 +20,7 @@ from stemd.separation.engines.engine import EngineOptions
 from stemd.separation.store import Model, find
 from stemd.separation.threads import ThreadPool
 from stemd.service.library import Library
-from stemd.service.opening import AUTO
+from stemd.service.plans import AUTO
 from stemd.service.tuning import memory, memory_file
 from stemd.service.weighing import RATES, Weighed, automatic, candidates, merged, weigh
 

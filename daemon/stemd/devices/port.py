@@ -1,6 +1,7 @@
 """What every open sound device has in common."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
@@ -18,7 +19,7 @@ _SILENCE_NS: Final = 500_000_000  # one that then has not called for this long, 
 _SILENT_PERIODS: Final = 8
 
 
-class Port:
+class Port(ABC):
     """An open sound device.
 
     `open` and `close` wait for the sound system: call them in a thread. A port is opened once and closed once; after a
@@ -99,8 +100,9 @@ class Port:
             return now_ns - self._opened_ns <= _FIRST_NS
         return now_ns - called_ns <= max(_SILENCE_NS, _SILENT_PERIODS * self.block * 1_000_000_000 // self.rate)
 
+    @abstractmethod
     def _make(self, sd: Any) -> Any:
-        raise NotImplementedError
+        """The stream of sounddevice `sd` that this is a port of."""
 
     def _common(self, callback: Callable[..., None]) -> dict[str, Any]:
         return {

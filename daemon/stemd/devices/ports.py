@@ -6,8 +6,6 @@ from stemd.devices.endpoints import Endpoint
 from stemd.devices.port import Latency, Port
 from stemd.devices.rings import CaptureRing, TimelineRing
 
-__all__ = ["Capture", "Duplex", "Latency", "Playback", "Port"]
-
 
 class Capture(Port):
     """A device that is listened to; its frames come in `captured`.

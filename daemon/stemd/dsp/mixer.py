@@ -6,7 +6,7 @@ one gain per part: `wet * g + (1 - wet)` mixes dry signal in, and 1 everywhere i
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict, Unpack
 
 import numpy as np
 
@@ -17,6 +17,16 @@ REST: Final = "rest"
 FADE_SECONDS: Final = 2.0
 
 Fallback = Literal["dry", "silence", "fade"]
+
+
+class Changes(TypedDict, total=False):
+    """Where controls are to go; what is None or not there stays. `gains` names parts, `mute` and `solo` are whole."""
+
+    gains: Mapping[str, float] | None
+    mute: Collection[str] | None
+    solo: Collection[str] | None
+    wet: float | None
+    bypass: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +70,16 @@ class Mixer:
         self._since = 0
         self._fade = max(1, round(FADE_SECONDS * rate))
 
-    def set(
-        self,
-        position: int,
-        *,
-        gains: Mapping[str, float] | None = None,
-        mute: Collection[str] | None = None,
-        solo: Collection[str] | None = None,
-        wet: float | None = None,
-        bypass: bool | None = None,
-    ) -> None:
-        """Begin to move at `position`; what is None stays. Parts that are named must be among `parts`."""
+    def set(self, position: int, **changes: Unpack[Changes]) -> None:
+        """Begin to move at `position`. Parts that are named must be among `parts`."""
         now = self.controls
-        self.controls = replace(
-            now,
-            gains={**now.gains, **(gains or {})},
-            mute=now.mute if mute is None else frozenset(mute),
-            solo=now.solo if solo is None else frozenset(solo),
-            wet=now.wet if wet is None else wet,
-            bypass=now.bypass if bypass is None else bypass,
-        )
+        fresh: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+        if "gains" in fresh:
+            fresh["gains"] = {**now.gains, **fresh["gains"]}
+        for name in ("mute", "solo"):
+            if name in fresh:
+                fresh[name] = frozenset(fresh[name])
+        self.controls = replace(now, **fresh)
         for part, ramp in self._ramps.items():
             target = self.controls.gain(part)
             if target != ramp.target:

@@ -102,7 +102,7 @@ def check_grid(plan: WindowPlan) -> None:
 
     Raises:
         PlanError: a length is off the grid, or the lookahead is under half a window (with an overlap), or under the
-            spill (without one).
+            spill (without one); or there is neither overlap nor history, and so nobody to give STFT frame -1.
     """
     for name in ("segment", "hop", "overlap", "lookahead"):
         if getattr(plan, name) % stft.HOP:
@@ -111,3 +111,7 @@ def check_grid(plan: WindowPlan) -> None:
     if plan.lookahead < least:
         how = "with an overlap" if plan.overlap else "without overlap"
         raise PlanError(f"{plan}: lookahead must be at least {least} {how} for a network of kind 'mask'")
+    if not plan.overlap and not plan.history:
+        raise PlanError(
+            f"{plan}: without overlap, segment must be at least {plan.segment + stft.HOP} for a network of kind 'mask'"
+        )

@@ -56,8 +56,6 @@ def windowed(spectrum: Complex64Array, first: int, start: int, stop: int) -> Flo
     """What STFT frames (channels, n, BINS) contribute to samples `[start, stop)`, `first` the index of the first.
 
     The contributions of all STFT frames that touch a sample add up to it: at this hop the squared windows sum to 3/2.
-    STFT frames that begin with frame 0 are those of a stream whose first segment has no history, and so no frame -1:
-    the others make up for it.
     """
     count = spectrum.shape[1]
     windows = scipy.fft.irfft(spectrum, WINDOW, axis=2).astype(np.float32, copy=False) * _SYNTHESIS
@@ -67,9 +65,6 @@ def windowed(spectrum: Complex64Array, first: int, start: int, stop: int) -> Flo
         low, high = max(0, begin), min(stop - start, begin + WINDOW)
         if low < high:
             total[:, low:high] += windows[:, j, low - begin : high - begin]
-    if first == 0:
-        lacking = _SQUARED[WINDOW - HOP :][start:stop] * np.float32(2 / 3)
-        total[:, : lacking.size] /= 1 - lacking
     return total
 
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from stemd.audio import Float32Array, Format, Int16Array, encode_pcm, quantise
 from stemd.dsp.mixing import residual, residual_int16
 from stemd.separation.assembly import AlignedBlock
@@ -38,40 +36,42 @@ class Rendering:
         self.saturated = 0  # samples of residuals that did not fit into 16 bits
         self._block, self._stems, self._out = block, stems, out
         self._made: dict[tuple[str, Format], bytes] = {}
+        self._derived: dict[str, Float32Array] = {}
 
     def pcm(self, stem: str, fmt: Format) -> bytes:
         """The whole block of a stem, interleaved."""
         key = (stem, fmt)
         if key not in self._made:
-            self._made[key] = encode_pcm(self._samples(stem, fmt), fmt)
+            # In integers the sum is exact, so the residual is taken of what was rounded.
+            exact = stem == INSTRUMENTAL and fmt == "s16le" and stem not in self._stems
+            samples = self._residual_int16() if exact else self.samples(stem)
+            self._made[key] = encode_pcm(samples, fmt)
         return self._made[key]
 
     def has(self, stem: str) -> bool:
-        """Whether everything that the stem is made from runs."""
-        return all(source in self._block.stems for source in sources(stem, self._stems))
+        """Whether everything that the stem is made from is there."""
+        made = stem != OUT or self._out is not None
+        return made and all(source in self._block.stems for source in sources(stem, self._stems))
 
     def samples(self, stem: str) -> Float32Array:
-        """The whole block of a stem, (channels, frames)."""
-        samples = self._samples(stem, "f32le")
-        assert samples.dtype == np.float32  # noqa: S101 - integers are made of instrumental alone, when asked for
-        return samples  # type: ignore[return-value]
-
-    def is_degraded(self, stem: str) -> bool:
-        """Whether the stem lacks a network's estimate somewhere in this block."""
-        return not self._block.degraded.isdisjoint(sources(stem, self._stems))
-
-    def _samples(self, stem: str, fmt: Format) -> Float32Array | Int16Array:
+        """The whole block of a stem, (channels, frames); see `has`."""
         block = self._block
         if stem in self._stems:
             return block.stems[stem]
         if stem == MIX:
             return block.mixture
-        if stem == OUT:
-            assert self._out is not None, "nobody was known to listen to `out`"  # noqa: S101
+        if stem == OUT and self._out is not None:
             return self._out
-        vocals = block.stems[VOCALS]
-        if fmt == "f32le":
-            return residual(block.mixture, [vocals])
-        rest, saturated = residual_int16(quantise(block.mixture), [quantise(vocals)])
+        if stem not in self._derived:
+            self._derived[stem] = residual(block.mixture, [block.stems[VOCALS]])
+        return self._derived[stem]
+
+    def is_degraded(self, stem: str) -> bool:
+        """Whether the stem lacks a network's estimate somewhere in this block."""
+        return not self._block.degraded.isdisjoint(sources(stem, self._stems))
+
+    def _residual_int16(self) -> Int16Array:
+        block = self._block
+        rest, saturated = residual_int16(quantise(block.mixture), [quantise(block.stems[VOCALS])])
         self.saturated += saturated
         return rest

@@ -20,7 +20,7 @@ from stemd.service.courier import Courier, fault
 from stemd.service.library import Library
 from stemd.service.listeners import Listeners
 from stemd.service.live.live import Live
-from stemd.service.opening import resolve
+from stemd.service.plans import resolve
 from stemd.service.port import Port, Receiver
 from stemd.service.sessions import GONE_AFTER_NS, Session, Sessions
 from stemd.service.streams import Streams

@@ -2,25 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
-from typing import Any, Final, Protocol
-
-import numpy as np
+from typing import Any, Final, Protocol, Unpack
 
 from stemd.audio import Float32Array
 from stemd.config import Config
+from stemd.dsp.mixer import Changes
 from stemd.dsp.segmenter import Segment
 from stemd.errors import StemdError, StreamClosed
 from stemd.protocol import Mixture
 from stemd.separation.assembly import Assembly
 from stemd.separation.pool import Pool
-from stemd.service.absence import Absence
-from stemd.service.intake import Clock, Intake
+from stemd.service.inlet import Arrival, Inlet
+from stemd.service.intake import Clock
 from stemd.service.jobs import Jobs
 from stemd.service.outlet import Outlet, Player
 from stemd.service.promise import Promise
 from stemd.service.subscription import Subscription
-from stemd.service.timebase import TimeBase
 
 _TIMER_SLACK_NS: Final = 500_000
 
@@ -75,9 +72,7 @@ class Stream:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0
         request, model = promise.request, promise.model
-        self.intake = Intake(request, clock)
-        self.timebase = TimeBase(request.rate)
-        self._absence = Absence(request.rate, request.block, promise.latency)
+        self.inlet = Inlet(request, promise.latency, clock, fills=fills)
         self._assembly = Assembly(
             promise.plan, model.manifest.sample_rate, request.rate, request.channels, spectral=model.spectral
         )
@@ -86,9 +81,9 @@ class Stream:
             arrived=self.pump,
             failed=lambda fault: events.failed(self, fault),
         )
-        self.outlet = Outlet(promise, config.realtime, clock, self.timebase.at, events.dropped)
+        self.outlet = Outlet(promise, config.realtime, clock, self.inlet.timebase.at, events.dropped)
         if not promise.realtime:
-            self.intake.granted = self._window()
+            self.inlet.intake.granted = self._window()
 
     @property
     def name(self) -> str:
@@ -126,22 +121,15 @@ class Stream:
             self.outlet.subscriptions.remove(subscription)
             self.pump()
 
-    def set_mixer(
-        self,
-        *,
-        gains: Mapping[str, float] | None = None,
-        mute: Collection[str] | None = None,
-        solo: Collection[str] | None = None,
-        wet: float | None = None,
-        bypass: bool | None = None,
-    ) -> int:
+    def set_mixer(self, **changes: Unpack[Changes]) -> int:
         """Begin to move controls of `out` with the next block; its position. What is None stays.
 
         Raises:
             UnknownStemError: a name is none of the mixer's; nothing was set.
         """
-        self.outlet.check_parts([*(gains or ()), *(mute or ()), *(solo or ())])
-        self.outlet.mixer.set(self.given, gains=gains, mute=mute, solo=solo, wet=wet, bypass=bypass)
+        named = (changes.get("gains"), changes.get("mute"), changes.get("solo"))
+        self.outlet.check_parts([part for names in named for part in names or ()])
+        self.outlet.mixer.set(self.given, **changes)
         return self.given
 
     def capture(self, position: int, samples: Float32Array, arrived_ns: int) -> None:
@@ -149,19 +137,9 @@ class Stream:
 
         What came before its time is over, is dropped; what is missing before it becomes a gap.
         """
-        if self.closing:
-            return
-        over = self.intake.expected - position
-        if over >= samples.shape[1]:
-            self.intake.late += 1
-            self._absence.back()
-            return
-        if over > 0:
-            position, samples = position + over, samples[:, over:]
-        missing = position - self.intake.expected
-        self.intake.skip(missing)
-        self.intake.expected = position + samples.shape[1]
-        self._accept(position, missing, samples, arrived_ns, None)
+        if not self.closing and (arrival := self.inlet.capture(position, samples, arrived_ns)):
+            self._feed(arrival)
+            self.pump()
 
     def take(self, block: Mixture, pcm: memoryview) -> None:
         """Take a block of the mixture.
@@ -172,22 +150,11 @@ class Stream:
         """
         if self.closing:
             raise StreamClosed(f"stream {self.name!r} is closing; open it anew to send more")
-        checked = self.intake.check(block, pcm)
-        if checked is None:
-            self._absence.back()
-            self._events.moved(self, self.intake.expected)
-            return
-        missing, samples = checked
-        self._accept(block.position, missing, samples, self._clock(), block.source_ns)
-
-    def _accept(self, position: int, missing: int, samples: Float32Array, now: int, source_ns: int | None) -> None:
-        self._absence.back()
-        if self.promise.realtime:
-            self.timebase.arrived(position, now)
-        self._silence(position - missing, missing, now)
-        if samples.shape[1]:
-            self._feed(samples, source_ns, now)
-        self.pump()
+        if arrival := self.inlet.take(block, pcm):
+            self._feed(arrival)
+            self.pump()
+        else:
+            self._events.moved(self, self.inlet.intake.expected)
 
     def close(self) -> None:
         """No more input: separate and send what is inside, then end."""
@@ -217,12 +184,12 @@ class Stream:
         while not self.outlet.held and (block := self._assembly.pop()):
             self.outlet.deliver(block)
         if self.given != before and not self.closing:
-            self.intake.granted = self.given + self._window()
-            self._events.granted(self, self.intake.granted)
+            self.inlet.intake.granted = self.given + self._window()
+            self._events.granted(self, self.inlet.intake.granted)
 
     def _pump_paced(self) -> None:
-        if look := self._fill(self._clock()):
-            self._wake_at(look)
+        if not self.closing:
+            self._fill()
         while self.given < self._assembly.received:
             due = self._due(self.given)
             if due > self._clock():
@@ -248,30 +215,20 @@ class Stream:
         self._timer = None
         self.pump()
 
-    def _silence(self, position: int, missing: int, now: int) -> None:
-        """Put silence where input lacks."""
-        if missing:
-            self.outlet.gap(position, position + missing)
-        while missing:
-            frames = min(missing, self.promise.request.block)
-            self._feed(np.zeros((self.promise.request.channels, frames), np.float32), None, now)
-            missing -= frames
+    def _fill(self) -> None:
+        """Go on without a source that is absent."""
+        if arrival := self.inlet.fill(self._clock()):
+            self._feed(arrival)
+            self._events.moved(self, self.inlet.intake.expected)
+        if look := self.inlet.next_look():
+            self._wake_at(look)
 
-    def _fill(self, now: int) -> int | None:
-        """Go on without a source that is absent; when to look again."""
-        if not (self._fills and self.timebase.started) or self.closing:
-            return None
-        expected = self.intake.expected
-        missing = self._absence.missing(self.timebase.at(expected), now)
-        if missing:
-            self.intake.skip(missing)
-            self._silence(expected, missing, now)
-            self._events.moved(self, self.intake.expected)
-        return self._absence.next_look(self.timebase.at(self.intake.expected))
-
-    def _feed(self, samples: Float32Array, source_ns: int | None, now: int) -> None:
-        self.outlet.expect(source_ns, now)
-        self._submit(self._assembly.push(samples))
+    def _feed(self, arrival: Arrival) -> None:
+        if arrival.missing:
+            self.outlet.gap(arrival.position - arrival.missing, arrival.position)
+        for samples, source_ns in arrival.blocks(self.promise.request.block):
+            self.outlet.expect(source_ns, arrival.arrived_ns)
+            self._submit(self._assembly.push(samples))
 
     def _submit(self, segments: list[Segment]) -> None:
         stems = self.outlet.wanted
@@ -287,7 +244,7 @@ class Stream:
         self._events.ended(self, cut=cut)
 
     def _due(self, position: int) -> int:
-        return self.timebase.at(position) + self.promise.latency * 1_000_000_000 // self.promise.request.rate
+        return self.inlet.timebase.at(position) + self.promise.latency * 1_000_000_000 // self.promise.request.rate
 
     def _window(self) -> int:
         """Frames that a free source may be ahead of what has left: enough that the network never waits for it."""
@@ -295,7 +252,7 @@ class Stream:
 
     def state(self) -> dict[str, Any]:
         """For `status`."""
-        request, counters = self.promise.request, self.outlet.counters
+        request, counters, intake = self.promise.request, self.outlet.counters, self.inlet.intake
         return {
             "stream": self.name,
             "incarnation": self.promise.incarnation,
@@ -312,10 +269,10 @@ class Stream:
             "degraded": counters.degraded,
             "saturated": counters.saturated,
             "failures": self._jobs.failures,
-            "gaps": self.intake.gaps,
-            "late": self.intake.late,
-            "refused": self.intake.refused,
-            "jumps": self.timebase.jumps,
+            "gaps": intake.gaps,
+            "late": intake.late,
+            "refused": intake.refused,
+            "jumps": self.inlet.timebase.jumps,
             **self.outlet.mixer.state(),
             **self.outlet.state(),
         }

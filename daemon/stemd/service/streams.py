@@ -43,6 +43,8 @@ class Streams:
         self._sessions, self._listeners, self._courier = sessions, listeners, courier
         self._demands: dict[str, Demand] = {}
         self._opening: dict[str, asyncio.Task[None]] = {}
+        # The daemon's own streams: no client may take their names, not even before they are open.
+        self._own = {config.capture.stream} if config.capture.device else set()
         self._closers: dict[str, int] = {}  # the request that asked a stream to close
         self._orphans: dict[str, int] = {}  # since when a realtime stream has no owner, in ns
 
@@ -83,7 +85,7 @@ class Streams:
         name = request.stream
         if self.stopping:
             raise StreamClosed(_STOPPING)
-        if name in self.open or name in self._opening:
+        if name in self.open or name in self._opening or name in self._own:
             raise StreamExistsError(f"stream {name!r} is open already; choose another name")
         count = len(self.open) + len(self._opening)
         if count >= self._config.server.max_streams:
@@ -225,5 +227,5 @@ def _opened(number: int, stream: Stream) -> wire.Opened:
         plan=wire.Plan(plan.segment, plan.hop, plan.overlap, plan.lookahead),
         stems=stream.outlet.offered,
         latency=agreed.latency,
-        until=stream.intake.granted,
+        until=stream.inlet.intake.granted,
     )

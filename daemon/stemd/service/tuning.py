@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import platform
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from stemd.config import Engine
 from stemd.dsp import stft
 from stemd.dsp.plan import WindowPlan
 from stemd.errors import Overloaded
+from stemd.processor import processor
 from stemd.separation.store import Model
 from stemd.service.admission import HEADROOM, Demand, budget
 
@@ -110,12 +110,3 @@ def memory(engine: Engine) -> Memory:
 def memory_file() -> Path:
     """Where choices are remembered."""
     return Path(platformdirs.user_cache_dir("stemd")) / "hops.json"
-
-
-def processor() -> str:
-    """A name of this machine's processor."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

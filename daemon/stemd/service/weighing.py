@@ -13,8 +13,9 @@ from stemd.protocol import Open, Plan
 from stemd.separation.pool import Lane
 from stemd.separation.store import Model
 from stemd.service import tuning
+from stemd.service.fitting import seconds
 from stemd.service.library import Library
-from stemd.service.opening import promise, seconds
+from stemd.service.opening import promise
 
 RATES = (44_100, 48_000)
 _HOPS = range(1, 5)  # steps of the grid

@@ -32,8 +32,8 @@ class Line(Protocol):
     resyncs: int
     error: float
 
-    def note_source(self, position: int, ns: int) -> None:
-        """The capturing device's callback came at `ns` and completed the frames before `position`."""
+    def captured(self, position: int, ns: int, offset: int) -> None:
+        """The capturing device completed the frames before `position` at `ns`; its frame 0 is at `offset`."""
 
     def play(self, position: int, samples: Float32Array) -> None:
         """Take frames (channels, n), which follow those of the last call."""
@@ -84,15 +84,12 @@ class DuplexLine:
         self._ring, self._port, self._delay = port.playing, port, delay
         self._offset: int | None = None
 
-    def follow(self, offset: int) -> None:
-        """The stream's position of the device's frame 0 is known."""
+    def captured(self, position: int, ns: int, offset: int) -> None:  # noqa: ARG002 - of the protocol
+        """See Line: the one thing to be learnt is the offset, once."""
         if self._offset is None:
             self._offset = offset
             # Counted from a frame's capture, and not from when its block and the callback's last frame had come.
             self._port.follow(self._delay + self._block + self._port.block)
-
-    def note_source(self, position: int, ns: int) -> None:
-        """See Line: nothing to be learnt."""
 
     def play(self, position: int, samples: Float32Array) -> None:
         """See Line."""
@@ -118,8 +115,8 @@ class CountingLine:
         self._target = ClockFilter(port.rate)
         self._shift: int | None = None  # stream position less device frame
 
-    def note_source(self, position: int, ns: int) -> None:
-        """See Line: who owns the clock notes it."""
+    def captured(self, position: int, ns: int, offset: int) -> None:
+        """See Line: the stream's time base notes it."""
 
     def play(self, position: int, samples: Float32Array) -> None:
         """See Line."""
@@ -172,7 +169,7 @@ class BridgedLine:
         self._was_locked = False
         self._first: int | None = None  # the device's frame with which the ring's timeline begins
 
-    def note_source(self, position: int, ns: int) -> None:
+    def captured(self, position: int, ns: int, offset: int) -> None:  # noqa: ARG002 - of the protocol
         """See Line."""
         if self.bridge is None:
             return

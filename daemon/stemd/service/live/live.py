@@ -43,6 +43,7 @@ class Live:
         self.sink: Sink | None = None
         self._keepers: list[Keeper[Any]] = []
         self._feeding: asyncio.Task[None] | None = None
+        self._fed = False  # whether there is a source yet that can be told of its device
         self._troubles: dict[str, str] = {}
 
     async def start(self) -> None:
@@ -62,7 +63,9 @@ class Live:
         self._set_mixer()
         if sink:
             await self._start_playback(source, sink, port if isinstance(port, Duplex) else None)
-        self._capture_opened(port)
+        self._fed = True
+        if keeper.port:
+            self._capture_opened(keeper.port)
         self._feeding = asyncio.create_task(self._feed(), name="stemd-capture")
 
     async def stop(self) -> None:
@@ -148,7 +151,7 @@ class Live:
         target = duplex.rate if duplex else settings.rate or await asyncio.to_thread(_best_rate, sink, rate)
         one_clock = settings.clock == "same" or (settings.clock == "auto" and same_clock(source, sink))
         clock = "one device" if duplex else "same" if one_clock and target == rate else "own"
-        self.sink = Sink(settings, self.stream.promise, self.stream.timebase, clock=clock, target_rate=target)
+        self.sink = Sink(settings, self.stream.promise, self.stream.inlet.timebase, clock=clock, target_rate=target)
         self.stream.play_to(self.sink)
         if duplex:
             return
@@ -172,8 +175,8 @@ class Live:
             log.exception("capturing failed; the stream goes on in silence")
 
     def _capture_opened(self, port: Capture | Duplex) -> None:
-        if not hasattr(self, "source"):
-            return  # it opened for the first time: see start
+        if not self._fed:
+            return  # see start
         self._troubles.pop("capture", None)
         if isinstance(port, Duplex) and self.sink:
             self.sink.opened(port)
@@ -182,7 +185,8 @@ class Live:
     def _capture_lost(self, fault: DeviceError) -> None:
         log.warning("capture: %s; the stream goes on in silence", fault)
         self._troubles["capture"] = str(fault)
-        self.source.lost()
+        if self._fed:
+            self.source.lost()
         if self.sink and len(self._keepers) == 1:
             self.sink.lost()  # it is the same device
 

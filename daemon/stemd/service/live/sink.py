@@ -73,10 +73,8 @@ class Sink:
 
     def captured(self, position: int, ns: int, offset: int) -> None:
         """The capturing device completed the stream's frames before `position` at `ns`."""
-        if isinstance(self._line, DuplexLine):
-            self._line.follow(offset)
-        elif self._line:
-            self._line.note_source(position, ns)
+        if self._line:
+            self._line.captured(position, ns, offset)
 
     def play(self, position: int, samples: Float32Array) -> None:
         """See `Player`."""

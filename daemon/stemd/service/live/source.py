@@ -86,7 +86,7 @@ class Source:
         self._period = max(self._period, port.block)
         arrived = called_ns + (stop + self._period - frames) * 1_000_000_000 // port.rate
         if self._offset is None:
-            self._offset = self._stream.intake.expected - position
+            self._offset = self._stream.inlet.intake.expected - position
         if not np.isfinite(samples).all():
             self.broken += 1  # what comes next leaves a gap in its place
             return

@@ -1,0 +1,45 @@
+"""What every command does that runs a daemon in its own process: the loop, signals, and a quiet interpreter."""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+_SWITCH_INTERVAL: Final = 0.0005  # an audio callback waits for the interpreter at most this long, by default 5 ms
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end on the event loop of a daemon."""
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(work)
+
+
+def stop_signals() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    return stop
+
+
+def settle() -> None:
+    """Say that what lives by now lives to the end: looking through it all takes longer than a block."""
+    gc.freeze()
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that a daemon runs on."""
+    with suppress(ModuleNotFoundError):
+        import uvloop  # noqa: PLC0415 - not on every system
+
+        return uvloop.new_event_loop()
+    # ZeroMQ needs `add_reader`, which the Proactor loop of Windows lacks.
+    return asyncio.SelectorEventLoop()

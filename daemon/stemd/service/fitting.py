@@ -1,0 +1,124 @@
+"""A plan and a demand for one realtime stream, such that its promise holds and no other is broken."""
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from stemd.dsp.plan import WindowPlan
+from stemd.errors import Overloaded, PlanError
+from stemd.separation.pool import Lane, Timing
+from stemd.separation.store import Model
+from stemd.service import admission, tuning
+from stemd.service.admission import Demand
+from stemd.service.library import Library
+from stemd.service.plans import check
+
+_TRIES: Final = 6  # hops that are measured until one holds
+_STEP: Final = 1.1  # by which more time is allowed for, where a hop did not hold
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What is asked for, and of whom; all methods measure what they need to know and has not been measured yet.
+
+    Attributes:
+        model: whose networks run.
+        stems: those that may be asked for.
+        library: of models and what they cost.
+        demands: what has been promised to others, by stream; it may change while something is measured.
+        ahead: see `admission.budget`.
+    """
+
+    model: Model
+    stems: Sequence[str]
+    library: Library
+    demands: Mapping[str, Demand]
+    ahead: int
+
+    async def admitted(self, plan: WindowPlan) -> tuple[WindowPlan, Demand]:
+        """The plan as it is, and the smallest demand that keeps every promise.
+
+        Raises:
+            Overloaded: there is none; the text names a plan that would hold.
+        """
+        try:
+            return plan, await self._demand(plan)
+        except Overloaded as exc:
+            raise Overloaded(f"{exc}. {await self._instead(plan)}") from exc
+
+    async def tuned(self, plan: WindowPlan) -> tuple[WindowPlan, Demand]:
+        """The plan with the hop that was chosen before, if it still holds and nobody else is there; else a new choice.
+
+        Raises:
+            Overloaded: no hop will do.
+        """
+        if not self.demands:
+            with suppress(Overloaded, PlanError):
+                return await self._remembered(plan)
+        chosen, demand = await self._shortest(plan, await self._measured(plan))
+        if self.demands:
+            return chosen, demand
+        await asyncio.to_thread(self.library.hops.keep, self.model, chosen, self.stems)
+        return chosen, await self._demand(chosen)  # others may have been promised something meanwhile
+
+    async def _remembered(self, plan: WindowPlan) -> tuple[WindowPlan, Demand]:
+        hop = await asyncio.to_thread(self.library.hops.hop, self.model, plan, self.stems)
+        if hop is None:
+            raise PlanError("no hop is remembered")
+        known = replace(plan, hop=hop)
+        check(known, self.model)
+        return known, await self._demand(known)
+
+    async def _demand(self, plan: WindowPlan) -> Demand:
+        hop = plan.hop / self.model.manifest.sample_rate
+        compute = await self._measured(plan, hop)
+        # What others were promised while this was measured counts, too.
+        return Demand(compute, hop, admission.budget(compute, hop, list(self.demands.values()), self.ahead))
+
+    async def _measured(self, plan: WindowPlan, hop: float = math.inf) -> float:
+        """What a segment takes, in seconds; measured in the free lane first, to spare the other streams."""
+        networks = [
+            index
+            for index, entry in enumerate(self.model.manifest.specialists)
+            if not set(entry.stems).isdisjoint(self.stems)
+        ]
+        compute = seconds(await self.library.timings(self.model, plan, Lane.FREE, networks))
+        shortest = min([hop, *(d.hop for d in self.demands.values())])
+        if compute > shortest:
+            raise Overloaded(f"a segment takes {compute:.2f} s here, longer than a hop of {shortest:.2f} s")
+        return seconds(await self.library.timings(self.model, plan, Lane.REALTIME, networks))
+
+    async def _shortest(self, plan: WindowPlan, compute: float) -> tuple[WindowPlan, Demand]:
+        """The plan with the shortest hop that holds; `compute` is what a segment of some hop takes.
+
+        Of a longer hop there is more to give, which may take longer: so the hop that is chosen is measured, too.
+        """
+        for _ in range(_TRIES):
+            # Beside the event loop, for there are many hops to try.
+            others = list(self.demands.values())
+            found, _ = await asyncio.to_thread(tuning.tuned, plan, self.model, compute, others, self.ahead)
+            try:
+                return found, await self._demand(found)
+            except Overloaded:
+                compute = max(compute * _STEP, await self._measured(found))
+        raise Overloaded(f"whatever the hop, a segment of {plan.segment} frames takes too long here")
+
+    async def _instead(self, plan: WindowPlan) -> str:
+        """Which plan would hold where one is refused."""
+        try:
+            holds, demand = await self._shortest(plan, await self._measured(plan))
+        except Overloaded:
+            return "No hop would do: use shorter segments, fewer stems, fewer streams, or timing 'free'"
+        milliseconds = 1000 * (holds.latency / self.model.manifest.sample_rate + demand.budget)
+        return (
+            f"This plan would hold: {holds.segment},{holds.hop},{holds.overlap},{holds.lookahead} "
+            f"(about {milliseconds:.0f} ms); or use fewer stems, fewer streams, or timing 'free'"
+        )
+
+
+def seconds(timings: Sequence[Timing]) -> float:
+    """What a segment takes at worst, in seconds: of all these networks, one after the other."""
+    return sum(timing.p99 for timing in timings)
