@@ -82,7 +82,7 @@ class Realtime(Table, frozen=True):
 class Capture(Table, frozen=True):
     """A sound device whose input becomes a stream, as long as the daemon runs."""
 
-    device: str = ""  # as `stemd devices` names it, or default, or system; empty: nothing is captured
+    device: str = ""  # as `stemd devices` names it; default, system; virtual:NAME, a sink to make; empty: none
     stream: Name = "live"  # what clients subscribe to
     rate: Rate = 0  # frames a second; 0: the device's own
     channels: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0  # 0: what it has, at most 2
@@ -96,7 +96,7 @@ class Capture(Table, frozen=True):
 class Playback(Table, frozen=True):
     """A sound device that plays a stem of a stream, as long as the daemon runs."""
 
-    device: str = ""  # as `stemd devices` names it, or default; empty: nothing is played
+    device: str = ""  # as `stemd devices` names it; default; virtual:NAME, a microphone to make; empty: none
     stem: Name = "out"  # of the captured stream
     rate: Rate = 0  # frames a second; 0: the stream's if the clock is the same, else the device's own
     channels: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0  # 0: what it has, at most 2

@@ -102,16 +102,30 @@ class PulseServer:
         self._process.send_signal(signal.SIGCONT)
 
     def play(self, sink: str, samples: Samples) -> "subprocess.Popen[bytes]":
-        """Play (frames, 2) on a sink at its own rate, in a process of its own that ends when they are played."""
+        """Play (frames, 2) on a sink at its own rate, in a process of its own that ends when they are played.
+
+        A sink that somebody else made has 48 000 Hz.
+        """
         file = self.folder / f"play-{len(self._clients)}.raw"
         samples.astype("<f4").tofile(file)
         # A long buffer: a player that runs dry on a busy machine puts silence into what it plays.
-        return self._pacat("--playback", sink, self._sinks[sink], str(file), 500)
+        return self._pacat("--playback", sink, self._sinks.get(sink, 48_000), str(file), 500)
 
     def record(self, sink: str) -> "Recording":
         """Record what a sink plays, until `stop`; it runs when this returns."""
+        return self.record_source(f"{sink}.monitor", self._sinks[sink])
+
+    def record_source(self, source: str, rate: int = 48_000) -> "Recording":
+        """Record what a source gives, likewise."""
         file = self.folder / f"record-{len(self._clients)}.raw"
-        return Recording(self._pacat("--record", f"{sink}.monitor", self._sinks[sink], str(file), 50), file)
+        return Recording(self._pacat("--record", source, rate, str(file), 50), file)
+
+    def names(self, kind: str) -> list[str]:
+        """What the server has of `sinks`, `sources` or `modules`: the names."""
+        listed = subprocess.run(
+            ["pactl", "list", "short", kind], env=self.env, capture_output=True, text=True, check=True
+        )
+        return [line.split("\t")[1] for line in listed.stdout.splitlines()]
 
     def _pacat(self, mode: str, device: str, rate: int, file: str, latency_ms: int) -> "subprocess.Popen[bytes]":
         command = ["pacat", mode, f"--device={device}", f"--rate={rate}", "--format=float32le", "--channels=2"]

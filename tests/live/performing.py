@@ -10,7 +10,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ SECONDS = 30.0  # for what has to happen on a machine that does other things too
 PLAN = (131_072, 8_192, 0, 8_192)
 
 # Roomy: samples are looked at here, and not how little it can do with.
+ENDS = ("--input", "pulse:src.monitor", "--output", "pulse:out")
 _ROOMY = """
 [realtime]
 margin = 0.8
@@ -43,13 +44,13 @@ Samples = npt.NDArray[np.float32]
 class Performance:
     """`stemd live` that runs; `terminal` is the far end of its standard input."""
 
-    def __init__(self, env: dict[str, str], folder: Path, arguments: tuple[str, ...]) -> None:
+    def __init__(self, env: dict[str, str], folder: Path, arguments: Sequence[str], ends: Sequence[str]) -> None:
         self.address = f"ipc://{folder}/s"
         config = folder / "roomy.toml"
         config.write_text(_ROOMY)
         plan = ",".join(map(str, PLAN))
         command = [sys.executable, "-m", "stemd", "live", "--address", self.address, "--config", str(config)]
-        command += ["--input", "pulse:src.monitor", "--output", "pulse:out", "--plan", plan, *arguments]
+        command += [*ends, "--plan", plan, *arguments]
         self._out, self._errors = folder / "out", folder / "errors"
         self.terminal, self._line = os.openpty()
         self._before = termios.tcgetattr(self._line)
@@ -106,10 +107,10 @@ def _own_terminal() -> None:
 
 
 @contextmanager
-def performing(pulse: PulseServer, *arguments: str) -> Iterator[Performance]:
-    """Let it start; it is ended for good afterwards."""
+def performing(pulse: PulseServer, *arguments: str, ends: Sequence[str] = ENDS) -> Iterator[Performance]:
+    """Let it start, from `src` to `out` if nothing else is said; it is ended for good afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="stemd-"))
-    running = Performance(pulse.env, folder, arguments)
+    running = Performance(pulse.env, folder, arguments, ends)
     try:
         yield running
     finally:
@@ -117,9 +118,9 @@ def performing(pulse: PulseServer, *arguments: str) -> Iterator[Performance]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def complaint(pulse: PulseServer, *arguments: str) -> tuple[int, str]:
+def complaint(pulse: PulseServer, *arguments: str, ends: Sequence[str] = ENDS) -> tuple[int, str]:
     """Exit status and words of one that cannot start."""
-    with performing(pulse, *arguments) as running:
+    with performing(pulse, *arguments, ends=ends) as running:
         return running.process.wait(SECONDS), running.errors()
 
 

@@ -28,6 +28,12 @@ def live(parser: argparse.ArgumentParser) -> None:
         "--input", metavar="DEV", help=f"{device}; `system`: what this machine plays (default: default)"
     )
     parser.add_argument("--output", metavar="DEV", help=f"{device} (default: default)")
+    parser.add_argument(
+        "--virtual-sink", metavar="NAME", help="instead of --input: make a sink that other programs play to (Linux)"
+    )
+    parser.add_argument(
+        "--virtual-mic", metavar="NAME", help="instead of --output: make a microphone that others hear (Linux)"
+    )
     parser.add_argument("--remove", action="append", metavar="STEM", help="mute it; may be given again")
     parser.add_argument("--only", action="append", metavar="STEM", help="mute all the others; may be given again")
     parser.add_argument(

@@ -9,7 +9,7 @@ import msgspec
 from stemd.commands.gains import parse_gains
 from stemd.commands.plans import parse_plan
 from stemd.config import Config, Mixer, Plan, Table, load_config
-from stemd.devices.endpoints import DEFAULT
+from stemd.devices.endpoints import DEFAULT, VIRTUAL
 from stemd.devices.port import Latency
 from stemd.errors import ConfigError
 from stemd.protocol import Plan as Numbers
@@ -31,7 +31,7 @@ def configured(options: argparse.Namespace) -> Config:
     latency = device_latency(options.device_latency)
     capture = _changed(
         config.capture,
-        device=options.input or config.capture.device or DEFAULT,
+        device=_device("sink", options.virtual_sink, options.input) or config.capture.device or DEFAULT,
         stream=options.name,
         rate=options.rate,
         latency=latency,
@@ -40,7 +40,7 @@ def configured(options: argparse.Namespace) -> Config:
     )
     playback = _changed(
         config.playback,
-        device=options.output or config.playback.device or DEFAULT,
+        device=_device("mic", options.virtual_mic, options.output) or config.playback.device or DEFAULT,
         limiter=options.limiter,
         clock=options.clock,
         latency=latency,
@@ -52,6 +52,15 @@ def configured(options: argparse.Namespace) -> Config:
     config = _changed(config, **tables, plans=plans, server=server, engine=engine, models=models)
     _ = config.address
     return config
+
+
+def _device(kind: str, made: str | None, named: str | None) -> str | None:
+    if made is None:
+        return named
+    if named is not None:
+        other = "--input" if kind == "sink" else "--output"
+        raise ConfigError(f"--virtual-{kind} and {other} say two things of one device: give one of them")
+    return f"{VIRTUAL}{made}"
 
 
 def _plan(text: str | None, config: Config) -> tuple[str, dict[str, Plan]]:

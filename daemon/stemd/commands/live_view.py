@@ -6,12 +6,18 @@ from typing import Any, Final
 
 from stemd import __version__
 from stemd.commands.live_keys import HELP
+from stemd.devices.endpoints import VIRTUAL
 from stemd.dsp.levels import SILENCE_DB, decibels
 from stemd.service.promise import Promise
 
 _FLOOR_DB: Final = -60.0  # where a bar begins
 _BAR: Final = 10  # characters
 _FULL, _EMPTY = "█", "·"
+_SINK_MADE: Final = (
+    "sink      {name}: choose it as the output of what is to be heard through stemd, in the system's mixer or as "
+    "PULSE_SINK={name} PROGRAM"
+)
+_MICROPHONE_MADE: Final = "mic       {name}: choose it as the input of OBS, a call or a recorder"
 _CLOCKS: Final = {
     "one device": "one device, so frame n of it is frame n - delay of the input, to the bit",
     "same": "the input's clock, so frames are counted and not touched",
@@ -123,6 +129,11 @@ def opening(
     """
     request, capture, playback = promise.request, devices["capture"], devices["playback"]
     clock = _CLOCKS[playback["clock"]]
+    made = [
+        words.format(name=end["device"].removeprefix(VIRTUAL))
+        for end, words in ((capture, _SINK_MADE), (playback, _MICROPHONE_MADE))
+        if end["device"].startswith(VIRTUAL)
+    ]
     return [
         f"stemd {__version__} separates; clients find the stream {request.stream!r} at {address}",
         f"input     {capture['device']}, {request.rate} Hz, {_channels(request.channels)}",
@@ -130,6 +141,7 @@ def opening(
         f"plan      {plan} of {promise.model.manifest.name}: {_plan(promise)}",
         f"latency   {_latency(promise, playback['delay'], parts)}",
         f"buffers   {_buffers(capture, playback)}",
+        *made,
     ]
 
 

@@ -7,6 +7,7 @@ Direction = Literal["input", "output"]
 
 DEFAULT: Final = "default"
 SYSTEM: Final = "system"  # what the default sink plays
+VIRTUAL: Final = "virtual:"  # a sink or a microphone of PulseAudio that stemd makes itself
 PULSE: Final = "pulse:"  # a sink or source of PulseAudio, by its own name
 
 

@@ -3,11 +3,14 @@
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from stemd.devices.patience import Hung, patiently
 from stemd.errors import DeviceError
+
+T = TypeVar("T")
 
 _PATIENCE: Final = 2.0  # seconds for the server to answer
 
@@ -58,13 +61,23 @@ def ask_pulse() -> Server:
     """Ask the server, and wait two seconds at most.
 
     Raises:
-        DeviceError: there is none, it does not answer, or what is needed to ask it is not installed.
+        DeviceError: see `with_pulse`.
+    """
+    return with_pulse(_ask)
+
+
+def with_pulse(work: Callable[[Any], T]) -> T:
+    """Call `work` with a pulsectl.Pulse that is connected, and wait two seconds at most.
+
+    Raises:
+        DeviceError: there is no server, it does not answer, it refuses what `work` asks, or what is needed to ask it is
+            not installed.
     """
     if sys.platform != "linux":
         raise DeviceError("PulseAudio and PipeWire are asked on Linux alone; name a device of `stemd devices`")
     try:
         pulsectl = importlib.import_module("pulsectl")
-        return patiently(lambda: _ask(pulsectl), _PATIENCE)
+        return patiently(lambda: _connected(pulsectl, work), _PATIENCE)
     except ImportError as exc:
         raise DeviceError("PulseAudio needs the package 'pulsectl': pip install 'stemd[daemon]'") from exc
     except OSError as exc:
@@ -73,20 +86,26 @@ def ask_pulse() -> Server:
         raise DeviceError(f"the PulseAudio server hangs: it did not answer in {_PATIENCE:g} s; restart it") from exc
 
 
-def _ask(pulsectl: Any) -> Server:
+def _connected(pulsectl: Any, work: Callable[[Any], T]) -> T:
     try:
         with _asker(pulsectl)("stemd", connect=False) as pulse:
             pulse.connect(autospawn=False)  # its own timeout waits to the end however soon the server answers
-            info = pulse.server_info()
-            return Server(
-                info.server_name,
-                tuple(_node(sink) for sink in pulse.sink_list()),
-                tuple(_node(source, source.monitor_of_sink_name) for source in pulse.source_list()),
-                info.default_sink_name or "",
-                info.default_source_name or "",
-            )
+            return work(pulse)
+    except pulsectl.PulseOperationFailed as exc:
+        raise DeviceError(f"the sound server refuses: {exc}") from exc
     except pulsectl.PulseError as exc:
         raise DeviceError("no PulseAudio or PipeWire server answers; is one running? `pactl info` tells") from exc
+
+
+def _ask(pulse: Any) -> Server:
+    info = pulse.server_info()
+    return Server(
+        info.server_name,
+        tuple(_node(sink) for sink in pulse.sink_list()),
+        tuple(_node(source, source.monitor_of_sink_name) for source in pulse.source_list()),
+        info.default_sink_name or "",
+        info.default_source_name or "",
+    )
 
 
 def _asker(pulsectl: Any) -> Any:
@@ -99,7 +118,7 @@ def _asker(pulsectl: Any) -> Any:
         def _pulse_info_cb(self, kind: Any, found: list[Any], *rest: Any) -> None:
             super()._pulse_info_cb(kind, found, *rest)
             for info in found[-1:]:
-                if not hasattr(info, "rate"):
+                if hasattr(info, "sample_spec") and not hasattr(info, "rate"):
                     info.rate = info.sample_spec.rate
 
     return Asker

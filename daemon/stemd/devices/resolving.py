@@ -1,6 +1,6 @@
 """The sound device that a name means."""
 
-from stemd.devices.endpoints import DEFAULT, PULSE, SYSTEM, Direction, Endpoint
+from stemd.devices.endpoints import DEFAULT, PULSE, SYSTEM, VIRTUAL, Direction, Endpoint
 from stemd.devices.listing import (
     default_endpoint,
     list_endpoints,
@@ -30,6 +30,10 @@ def resolve(name: str, direction: Direction) -> Endpoint:
         if direction == "output":
             raise DeviceError(f"{SYSTEM!r} is an input: what this machine plays; the default output is {DEFAULT!r}")
         return system_endpoint()
+    if name.startswith(VIRTUAL):
+        raise DeviceError(
+            f"{name!r} is made by `stemd live` and `stemd serve` alone; `stemd devices` lists what is there"
+        )
     if name.startswith(PULSE):
         # Not by the list of all: here it matters why PulseAudio does not answer.
         found = pulse_endpoints(portaudio_endpoints(), ask_pulse())

@@ -4,16 +4,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from stemd.config import Config
-from stemd.devices.endpoints import Endpoint, feeds_itself, same_clock
+from stemd.devices.endpoints import Endpoint, same_clock
 from stemd.devices.keeper import Keeper
 from stemd.devices.listing import rates_that_fit
 from stemd.devices.ports import Capture, Duplex, Playback
-from stemd.devices.resolving import resolve
 from stemd.errors import DeviceError
 from stemd.protocol import Open
+from stemd.service.live.ends import Ends
 from stemd.service.live.sink import Sink
 from stemd.service.live.source import Source
 from stemd.service.stream import Stream
@@ -40,6 +41,7 @@ class Live:
 
     def __init__(self, config: Config, streams: Streams) -> None:
         self._config, self._streams = config, streams
+        self._ends = Ends(config)
         self.sink: Sink | None = None
         self._keepers: list[Keeper[Any]] = []
         self._feeding: asyncio.Task[None] | None = None
@@ -53,9 +55,9 @@ class Live:
             DeviceError: a device cannot be had, or the input hears the output.
             StemdError: the stream is refused; see `stemd.service.opening.promise`.
         """
-        source, sink = await asyncio.to_thread(self._ends)
+        source, sink = await asyncio.to_thread(self._ends.find)
         duplex = sink is not None and source.index == sink.index and same_clock(source, sink)
-        make: Callable[[], Capture | Duplex] = self._duplex if duplex else self._capture
+        make: Callable[[], Capture | Duplex] = self._ends.duplex if duplex else self._ends.capture
         keeper = Keeper(make, self._capture_opened, self._capture_lost)
         port = await self._keep(keeper)
         self.stream = await self._streams.open_own(self._request(port))
@@ -76,6 +78,7 @@ class Live:
                 await self._feeding
         for keeper in self._keepers:
             await keeper.stop()
+        await asyncio.to_thread(self._ends.remove)
 
     @property
     def started(self) -> bool:
@@ -102,29 +105,6 @@ class Live:
             **self.sink.state(),
         }
         return {"capture": capture, "playback": playback}
-
-    def _ends(self) -> tuple[Endpoint, Endpoint | None]:
-        source = resolve(self._config.capture.device, "input")
-        if not self._config.playback.device:
-            return source, None
-        sink = resolve(self._config.playback.device, "output")
-        if feeds_itself(source, sink):
-            raise DeviceError(
-                f"the input {source.name!r} hears what the output {sink.name!r} plays, so stemd would hear itself: "
-                "play to another device, or capture from another"
-            )
-        return source, sink
-
-    def _capture(self) -> Capture:
-        settings = self._config.capture
-        endpoint = resolve(settings.device, "input")
-        return Capture(endpoint, settings.rate or None, settings.channels or None, settings.period, settings.latency)
-
-    def _duplex(self) -> Duplex:
-        capture, playback = self._config.capture, self._config.playback
-        source, sink = resolve(capture.device, "input"), resolve(playback.device, "output")
-        channels = (capture.channels or None, playback.channels or None)
-        return Duplex(source, sink, capture.rate or None, channels, capture.period, capture.latency)
 
     def _request(self, port: Capture | Duplex) -> Open:
         settings = self._config.capture
@@ -156,10 +136,7 @@ class Live:
         if duplex:
             return
 
-        def make() -> Playback:
-            endpoint = resolve(settings.device, "output")
-            return Playback(endpoint, target, settings.channels or None, settings.period, settings.latency)
-
+        make = partial(self._ends.playback, target)
         await self._keep(Keeper(make, self._playback_opened, self._playback_lost))
 
     async def _keep(self, keeper: Keeper[Any]) -> Any:
