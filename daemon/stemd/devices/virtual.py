@@ -68,10 +68,10 @@ class Virtual:
             with_pulse(lambda pulse: self._unload(pulse, os.getpid()))
 
     def _ensure(self, pulse: Any) -> str:
-        owners = {owner for owner, _ in self._modules(pulse)}
-        if os.getpid() in owners and self._there(pulse):
+        owners = [owner for owner, _ in self._modules(pulse)]
+        if owners.count(os.getpid()) == (1 if self.direction == "input" else 2):
             return self.endpoint
-        for owner in owners:
+        for owner in set(owners):
             if owner == os.getpid() or not _alive(owner):
                 self._unload(pulse, owner)
         if self._there(pulse):
