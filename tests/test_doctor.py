@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stemd.commands.diagnosis.collecting import needs
-from stemd.commands.diagnosis.facts import BUILDS, EngineFacts, Facts, ModelFacts, Package, Sound, Wanted
+from stemd.commands.diagnosis.facts import BUILDS, ClientFacts, EngineFacts, Facts, ModelFacts, Package, Sound, Wanted
 from stemd.commands.diagnosis.findings import Finding, Level, judge, next_command
 from stemd.commands.doctor import as_tree, lines
 
@@ -34,6 +34,7 @@ WELL = Facts(
     models=(ModelFacts("spleeter-vocals", ("vocals",), shipped=True),),
     address="ipc:///run/stemd",
     daemon=None,
+    clients=(ClientFacts("jack", "needs JACK-Client: pip install 'stemd[jack]'"), ClientFacts("web", None)),
     bench=True,
 )
 
@@ -205,3 +206,8 @@ def test_a_configuration_that_cannot_be_kept_is_a_fault(tmp_path: Path) -> None:
     done = doctor("--config", str(config), "--address", f"ipc://{tmp_path}")
     assert (done.returncode, done.stderr) == (1, "")
     assert "did you mean 'server'" in done.stdout
+
+
+def test_a_client_that_lacks_something_is_named_with_what_to_type() -> None:
+    told = [text for heading, text in lines(WELL) if heading.startswith("client")]
+    assert told == ["ready: web", "jack needs JACK-Client: pip install 'stemd[jack]'"]

@@ -50,6 +50,11 @@ def lines(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "sound", facts.sound.fault
     else:
         yield "sound", f"in: {facts.sound.input or 'none'}; out: {facts.sound.output or 'none'}"
+    ready = [client.name for client in facts.clients if not client.obstacle]
+    yield "clients", f"ready: {', '.join(ready)}" if ready else "ready: those of the base install"
+    for client in facts.clients:
+        if client.obstacle:
+            yield "client", f"{client.name} {client.obstacle}"
     for model in facts.models:
         yield "model", model.fault or f"{model.name} ({', '.join(model.stems)})"
     yield "daemon", f"stemd {facts.daemon} at {facts.address}" if facts.daemon else f"none at {facts.address}"

@@ -15,11 +15,12 @@ from typing import Final
 
 from stemd import __version__
 from stemd.address import default_address
-from stemd.commands.diagnosis.facts import BUILDS, EngineFacts, Facts, ModelFacts, Package, Sound, Wanted
+from stemd.commands.diagnosis.facts import BUILDS, ClientFacts, EngineFacts, Facts, ModelFacts, Package, Sound, Wanted
 from stemd.errors import StemdError
 from stemd.separation.engines import AUTO, ENGINES
 
 _PATIENCE: Final = 1.0  # seconds for a daemon to answer
+_CLIENTS: Final = ("jack", "obs", "top", "web")  # extras, each of a client
 
 
 def collect(config: str | None, address: str | None) -> Facts:
@@ -45,6 +46,7 @@ def collect(config: str | None, address: str | None) -> Facts:
         models=tuple(_models(folders)),
         address=where,
         daemon=_daemon(where),
+        clients=tuple(_clients()),
         bench=all(find_spec(name) for name in ("matplotlib", "psutil", "soundfile")),
     )
 
@@ -80,6 +82,15 @@ def _engines() -> Iterator[EngineFacts]:
         except Exception as exc:  # half an installation fails in many ways
             obstacle, devices = f"{engine.name} is installed but does not work ({type(exc).__name__}: {exc})", ()
         yield EngineFacts(engine.name, obstacle, devices)
+
+
+def _clients() -> Iterator[ClientFacts]:
+    for extra in _CLIENTS:
+        absent = [name for name in needs(requires("stemd") or (), extra) if not _package(name).version]
+        obstacle = f"needs {', '.join(absent)}: pip install 'stemd[{extra}]'" if absent else None
+        if extra == "jack" and not absent and _fault_of("jack"):
+            obstacle = "needs JACK's library: apt-get install libjack-jackd2-0, or pipewire-jack"
+        yield ClientFacts(extra, obstacle)
 
 
 def _configuration(path: str | None) -> tuple[Wanted, list[Path], str]:

@@ -56,6 +56,14 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientFacts:
+    """A client that needs more than the base install, by the name of its extra; why it cannot run (None: it can)."""
+
+    name: str
+    obstacle: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What the configuration asks for; `fault` is why it cannot be read."""
 
@@ -82,4 +90,5 @@ class Facts:
     models: tuple[ModelFacts, ...]
     address: str
     daemon: str | None  # the version of the one that answers there
+    clients: tuple[ClientFacts, ...]
     bench: bool  # `stemd demo` can run
