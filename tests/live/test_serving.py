@@ -1,0 +1,54 @@
+"""`stemd serve` with devices in its configuration does what `stemd live` does, and clients turn its mixer."""
+
+import asyncio
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from stemd_client import Client
+from tests.devices.pulse import PulseServer, wait_until
+from tests.end_to_end.process import Daemon, running
+from tests.live.performing import RATE, SECONDS, find
+
+pytestmark = [pytest.mark.needs("portaudio", "pulseaudio"), pytest.mark.slow, pytest.mark.timeout(180)]
+
+CONFIG = {
+    "capture": {"device": "pulse:src.monitor", "stream": "desk", "plan": "roomy", "latency": 0.2},
+    "playback": {"device": "pulse:out", "clock": "same", "limiter": False, "latency": 0.2, "hold": 0.3},
+    "mixer": {"mute": ["vocals"]},
+    "realtime": {"margin": 0.8},
+    "plans": {"roomy": {"segment": 133_120, "hop": 20_480, "overlap": 1_024, "lookahead": 6_144}},
+    "plan": "roomy",
+}
+
+
+@pytest.fixture
+def daemon(pulse: PulseServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    for name in ("PULSE_SERVER", "PULSE_CONFIG", "ALSA_CONFIG_PATH"):
+        monkeypatch.setenv(name, pulse.env[name])
+    with running(CONFIG) as daemon:
+        yield daemon
+
+
+async def test_a_daemon_captures_and_plays_by_its_configuration(pulse: PulseServer, daemon: Daemon) -> None:
+    sound = np.random.default_rng(2).uniform(-0.3, 0.3, (4 * RATE, 2)).astype(np.float32)
+    async with Client(daemon.address) as client:
+        state = await client.status()
+        [stream] = state["streams"]
+        assert (stream["stream"], stream["mute"]) == ("desk", ["vocals"])
+        assert {state["devices"][end]["device"] for end in ("capture", "playback")} == {
+            "pulse:src.monitor",
+            "pulse:out",
+        }
+        await client.set_mixer("desk", bypass=True)
+        recording = await asyncio.to_thread(pulse.record, "out")
+        player = pulse.play("src", sound)
+        assert await asyncio.to_thread(player.wait, SECONDS) == 0
+
+        def played() -> bool:
+            recorded = recording.so_far()
+            return any(find(recorded, sound[at : at + RATE // 10]) >= 0 for at in range(0, 3 * RATE, RATE // 4))
+
+        await asyncio.to_thread(wait_until, played, "what was captured is played to the bit", SECONDS)
+        recording.stop()
