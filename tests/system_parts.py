@@ -17,6 +17,13 @@ PARTS = {
         ["pulseaudio", "pulseaudio-utils", "libasound2-plugins"],
     ),
     "chromium": (lambda: shutil.which("chromium") is not None, ["chromium"]),
+    "jackd": (lambda: shutil.which("jackd") is not None and find_library("jack") is not None, ["jackd2"]),
+    "ecasound": (lambda: shutil.which("ecasound") is not None, ["ecasound"]),
+    "ardour": (lambda: shutil.which("ardour7-lua") is not None, ["ardour"]),
+    "obs": (
+        lambda: all(shutil.which(program) for program in ("obs", "Xvfb", "ffmpeg", "ffprobe")),
+        ["obs-studio", "obs-plugins", "xvfb", "xauth", "libgl1-mesa-dri", "ffmpeg"],
+    ),
     "npm": (lambda: shutil.which("npm") is not None, ["nodejs", "npm"]),
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Final
 
-from stemd.commands import bench_arguments, live_arguments
+from stemd.commands import bench_arguments, jack_arguments, live_arguments, obs_arguments, top_arguments, web_arguments
 from stemd.errors import ConfigError, StemdError
 
 EX_CONFIG: Final = 78  # sysexits.h
@@ -24,6 +24,12 @@ _EXTRAS: Final = {
     "torch": "export",
     "demucs": "export",
     "onnx": "export",
+    "jack": "jack",
+    "aiohttp": "web",
+    "obsws_python": "obs",
+    "websocket": "obs",
+    "segno": "web",
+    "textual": "top",
 }
 
 
@@ -71,10 +77,14 @@ def _parser() -> argparse.ArgumentParser:
         _devices,
         _stream,
         _listen,
+        _jack,
+        _web,
+        _obs,
         _separate,
         _models,
         _check_config,
         _status,
+        _top,
         _doctor,
         _tune,
         _demo,
@@ -171,6 +181,33 @@ def _listen(commands: "Commands[argparse.ArgumentParser]") -> None:
     _address(parser)
 
 
+def _obs(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "obs", "stemd.commands.obs:setup", "bring a stem into OBS Studio, and set its delays")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    run = "stemd.commands.obs"
+    text = "put a script into OBS' folder: a stem with its own meter and fader"
+    obs_arguments.install_script(_command(actions, "install-script", f"{run}:install_script", text))
+    text = "delete the script again"
+    obs_arguments.remove_script(_command(actions, "remove-script", f"{run}:remove_script", text))
+    text = "make a browser source and hold the picture back, in a running OBS"
+    setup = _command(actions, "setup", f"{run}:setup", text)
+    obs_arguments.setup(setup)
+    _address(setup)
+    obs_arguments.undo(_command(actions, "undo", f"{run}:undo", "take away what `stemd obs setup` made"))
+
+
+def _web(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "web", "stemd.commands.web:run", "serve a page with meters, mixer and Listen")
+    web_arguments.web(parser)
+    _address(parser)
+
+
+def _jack(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "jack", "stemd.commands.jack:run", "be stems in JACK or PipeWire, for a workstation")
+    jack_arguments.jack(parser)
+    _address(parser)
+
+
 def _separate(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = _command(commands, "separate", "stemd.commands.separate:run", "separate files, without a daemon")
     parser.add_argument("files", nargs="+", metavar="FILE", help="WAV, FLAC, OGG or MP3")
@@ -231,6 +268,12 @@ def _check_config(commands: "Commands[argparse.ArgumentParser]") -> None:
 def _status(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = _command(commands, "status", "stemd.commands.clients:status", "see what a running daemon does")
     parser.add_argument("--json", action="store_true", help="for scripts")
+    _address(parser)
+
+
+def _top(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "top", "stemd.commands.top:run", "watch a running daemon, and turn its mixers")
+    top_arguments.top(parser)
     _address(parser)
 
 

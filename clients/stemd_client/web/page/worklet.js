@@ -1,0 +1,33 @@
+// The sound card's side of Listen: blocks come by the port, samples go out, and ten times a second it says how it is.
+
+import { header, samples } from "./block.js";
+import { JitterBuffer } from "./jitter.js";
+
+class Player extends AudioWorkletProcessor {
+  constructor(options) {
+    super();
+    this.buffer = new JitterBuffer({ target: options.processorOptions.target, contextRate: sampleRate });
+    this.untilReport = 0;
+    this.port.onmessage = ({ data }) => {
+      if (data instanceof ArrayBuffer) {
+        const head = header(data);
+        this.buffer.push(head, samples(data, head));
+      } else {
+        this.buffer.rest();
+      }
+    };
+  }
+
+  process(_inputs, [output]) {
+    this.buffer.pull(output);
+    this.untilReport -= output[0].length;
+    if (this.untilReport <= 0) {
+      this.untilReport = sampleRate / 10;
+      const { playing, resting, level, counts } = this.buffer;
+      this.port.postMessage({ kind: "report", playing, resting, level, counts });
+    }
+    return true;
+  }
+}
+
+registerProcessor("stemd-player", Player);

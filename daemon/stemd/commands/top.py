@@ -1,0 +1,16 @@
+"""`stemd top`: a running daemon on the terminal."""
+
+import argparse
+
+from stemd_client.top import command
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show it until `q`, or print its state as lines of JSON until Ctrl-C.
+
+    Raises:
+        StemdError: there is no daemon, or no terminal.
+    """
+    if options.json:
+        return command.lines(options.address, options.interval)
+    return command.top(options.address, options.interval, options.stream)

@@ -1,0 +1,3 @@
+from tests.clients.obs.stage import script
+
+__all__ = ["script"]
