@@ -21,8 +21,8 @@ PARTS = {
     "ecasound": (lambda: shutil.which("ecasound") is not None, ["ecasound"]),
     "ardour": (lambda: shutil.which("ardour7-lua") is not None, ["ardour"]),
     "obs": (
-        lambda: all(shutil.which(program) for program in ("obs", "Xvfb", "ffmpeg", "ffprobe")),
-        ["obs-studio", "obs-plugins", "xvfb", "xauth", "libgl1-mesa-dri", "ffmpeg"],
+        lambda: all(shutil.which(program) for program in ("obs", "Xvfb", "xdotool", "ffmpeg", "ffprobe")),
+        ["obs-studio", "obs-plugins", "xvfb", "xauth", "libgl1-mesa-dri", "xdotool", "ffmpeg"],
     ),
     "npm": (lambda: shutil.which("npm") is not None, ["nodejs", "npm"]),
 }

@@ -7,9 +7,9 @@ import asyncio
 import dataclasses
 import json
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from stemd.audio import Format
 from stemd.errors import ConfigError
@@ -17,12 +17,11 @@ from stemd.protocol import MAX_BLOCK, Delivery, Plan, Timing
 from stemd_client.client import Client
 from stemd_client.clock import RoundTrip
 from stemd_client.playing import FileSource, Progress, clock_time, play
+from stemd_client.running import run
 from stemd_client.sinks import DeviceSink, FileSink, Sink
 from stemd_client.stream import Stream
 from stemd_client.tables import mixer_as_text, state_as_text
 from stemd_client.tally import Tally
-
-T = TypeVar("T")
 
 _INTERRUPTED: Final = 130
 _CONNECT_TIMEOUT: Final = 3.0
@@ -53,7 +52,7 @@ def stream_file(
             name, rate=source.rate, channels=source.channels, block=block, timing=timing, plan=plan, model=model
         )
         try:
-            unusable = _run(_play(client, stream, source, block, progress))
+            unusable = run(_play(client, stream, source, block, progress))
         except KeyboardInterrupt:
             _say(f"stopped at {clock_time(stream.position / source.rate)}")
             return _INTERRUPTED
@@ -104,7 +103,7 @@ def listen(
     try:
         with sink:
             client = Client(address, f"stemd listen {stream}/{stem}", connect_timeout=_CONNECT_TIMEOUT)
-            cut = _run(_listen(client, stream, stem, fmt, delivery, sink, tallies))
+            cut = run(_listen(client, stream, stem, fmt, delivery, sink, tallies))
     except KeyboardInterrupt:
         cut = False
         _say("")
@@ -149,7 +148,7 @@ def status(address: str | None, *, as_json: bool = False) -> int:
         ConnectionLostError: there is none.
     """
     client = Client(address, "stemd status", connect_timeout=_CONNECT_TIMEOUT)
-    state = _run(_status(client))
+    state = run(_status(client))
     print(json.dumps(state, indent=2) if as_json else state_as_text(state, client.address))
     return 0
 
@@ -173,7 +172,7 @@ def mix(stream: str, controls: MixerControls, address: str | None, *, as_json: b
         StemdError: there is no daemon, no such stream, or no such stem.
     """
     client = Client(address, "stemd mix", connect_timeout=_CONNECT_TIMEOUT)
-    stand = _run(_mix(client, stream, controls))
+    stand = run(_mix(client, stream, controls))
     print(json.dumps(stand, indent=2) if as_json else mixer_as_text(stream, stand))
     return 0
 
@@ -191,12 +190,6 @@ async def _mix(client: Client, stream: str, controls: MixerControls) -> dict[str
 async def _status(client: Client) -> dict[str, Any]:
     async with client:
         return await client.status()
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    # Not the platform's default loop: on Windows ZeroMQ cannot use that.
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        return runner.run(work)
 
 
 def _say(text: str) -> None:

@@ -4,7 +4,6 @@ The daemon is a real process and the way to it is ZeroMQ, so what is heard and m
 """
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from stemd_bench.demo.playing import Performance, perform
 from stemd_bench.demo.screen import watcher
 from stemd_bench.demo.summary import Figures, check_laws, measure, table
 from stemd_bench.process import Daemon, ends_tidily
+from stemd_client.running import run as run_client
 
 # The mixture is written as received, so it is the stem `mix`.
 FILES: Final = {
@@ -68,12 +68,10 @@ def _announce(piece: Piece, console: Console) -> None:
 
 
 def _performed(piece: Piece, address: str, console: Console) -> Performance:
-    # Not the platform's default loop: on Windows ZeroMQ cannot use that.
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        try:
-            return runner.run(perform(piece, address, watcher(console)))
-        except BaseExceptionGroup as group:
-            raise _first(group) from group
+    try:
+        return run_client(perform(piece, address, watcher(console)))
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

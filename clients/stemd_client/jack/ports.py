@@ -1,6 +1,7 @@
 """stemd as JACK sees it: a client with its ports, callbacks and latencies."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ class Ports:
     Attributes:
         engine: what the callback does.
         xruns: how often JACK said that somebody was too late.
+        appeared: names of ports that somebody registered, for `Wiring` to take out.
         gone: why JACK has shut this client down; None while it runs.
 
     Args:
@@ -39,13 +41,14 @@ class Ports:
         self.engine = Engine(client, self._inputs, _INPUT_SECONDS * self.rate)
         self.xruns = 0
         self.gone: str | None = None
+        self.appeared: deque[str] = deque()
         self._latencies = Latencies(client, self._tell)
         client.set_process_callback(self.engine.process)
         client.set_blocksize_callback(self._resized)
         client.set_freewheel_callback(self._freewheel)
         client.set_xrun_callback(self._xrun)
         client.set_shutdown_callback(self._shut_down)
-        client.set_port_registration_callback(lambda *_: self._post(), only_available=False)
+        client.set_port_registration_callback(self._registered, only_available=False)
         client.set_port_connect_callback(lambda *_: self._post(), only_available=False)
 
     def __enter__(self) -> "Ports":
@@ -118,6 +121,11 @@ class Ports:
 
     def _freewheel(self, starting: bool) -> None:
         self.engine.freewheel(starting=starting)
+        self._post()
+
+    def _registered(self, port: Any, there: bool) -> None:
+        if there and port is not None:
+            self.appeared.append(port.name)
         self._post()
 
     def _xrun(self, _microseconds: float) -> None:

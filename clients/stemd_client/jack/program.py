@@ -1,7 +1,6 @@
 """`stemd jack` as a whole: JACK on one side, a daemon that may come and go on the other."""
 
 import asyncio
-import signal
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from stemd.errors import (
     nearest,
 )
 from stemd.protocol import Opened, Plan
+from stemd_client import running
 from stemd_client.client import Client
 from stemd_client.jack.latency import delay, gathered
 from stemd_client.jack.library import load, open_client
@@ -74,19 +74,11 @@ def run(settings: Settings, show: Show) -> None:
         DeviceError: there is no JACK, or it has gone.
         StemdError: the daemon refuses the stream, when it is first asked.
     """
-    # Not the platform's default loop: on Windows ZeroMQ cannot use that.
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(_run(settings, show))
+    running.run(_run(settings, show))
 
 
 async def _run(settings: Settings, show: Show) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    stop = running.stop_signals()
     module = load()
     client = open_client(module, settings.name, settings.server)
     changed = asyncio.Event()
@@ -225,7 +217,7 @@ class Program:
         self._told = text
 
     def _wire(self) -> None:
-        for text in self._wiring.renew(self._ports.parts):
+        for text in self._wiring.renew(self._ports.parts, self._ports.appeared):
             self._show.say(text)
 
     async def _keep_showing(self) -> None:

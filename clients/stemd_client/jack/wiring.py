@@ -1,6 +1,8 @@
 """Connections as asked: which ports a word means, and connecting them, also those that appear later."""
 
 import re
+import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,6 +13,7 @@ from stemd.errors import ConfigError
 INPUT: Final = "in"
 _NEAR: Final = 4  # names in a warning
 _CHANNELS: Final = 2
+_TIDINGS: Final = 1.0  # seconds by which JACK may tell of a port later than we found it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +92,24 @@ class Wiring:
 
     def __init__(self, module: Any, client: Any, wishes: Sequence[Wish]) -> None:
         self._module, self._client, self._wishes = module, client, tuple(wishes)
-        self._made: set[tuple[str, str]] = set()
+        self._made: dict[tuple[str, str], float] = {}  # when
         self._warned: set[Wish] = set()
 
-    def renew(self, parts: Mapping[str, Sequence[Any]]) -> list[str]:
+    def renew(self, parts: Mapping[str, Sequence[Any]], appeared: "deque[str]") -> list[str]:
         """Connect what can be; what is to be said of it, each thing once.
 
         Args:
             parts: the own ports by `in` or stem.
+            appeared: names of ports that were registered since the last time; emptied. One that went away and came
+                back in between looks the same otherwise.
         """
+        now = time.monotonic()
+        while appeared:
+            name = appeared.popleft()
+            self._made = {pair: at for pair, at in self._made.items() if name not in pair or at > now - _TIDINGS}
         if not self._wishes:
             return []
         sides = {True: self._names(is_output=True), False: self._names(is_input=True)}
-        there = {*sides[True], *sides[False], *(port.name for ports in parts.values() for port in ports)}
-        self._made = {pair for pair in self._made if there.issuperset(pair)}
         said: list[str] = []
         for wish in self._wishes:
             if wish.part in parts:
@@ -132,7 +139,7 @@ class Wiring:
             self._client.connect(*pair)
         except self._module.JackErrorCode as exc:
             if exc.code == 17:  # EEXIST: it was there already
-                self._made.add(pair)
+                self._made[pair] = time.monotonic()
             return False  # the other client is not ready yet, or has just gone: another look follows
-        self._made.add(pair)
+        self._made[pair] = time.monotonic()
         return True

@@ -63,7 +63,7 @@ def _items(obs: Obs, items: list[dict[str, Any]]) -> Iterator[tuple[str, bool]]:
 def _takes(obs: Obs, source: str, kind: str) -> bool:
     """Whether OBS lets a source have a filter: it knows by the source's abilities, and tells no other way.
 
-    A filter that does not fit is made and not kept, without a word. It is disabled and alters nothing.
+    A filter that does not fit is made and not kept, without a word. It delays by 0 ms while it is there.
     """
     _forget(obs, source, _PROBE)
     fields: dict[str, Any] = {"sourceName": source, "filterName": _PROBE, "filterKind": kind}

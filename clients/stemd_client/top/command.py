@@ -5,15 +5,13 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Coroutine
 from importlib import import_module
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from stemd.errors import ConfigError, ConnectionLostError, StemdError
 from stemd_client import Client, stay_connected
+from stemd_client.running import run
 from stemd_client.top.watch import first_picture
-
-T = TypeVar("T")
 
 _SHORTEST: Final = 0.1  # seconds: ten times a second is as often as a screen needs
 
@@ -29,7 +27,7 @@ def top(address: str | None, interval: float, stream: str | None) -> int:
     _check(interval)
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         raise ConfigError("`stemd top` draws on a terminal, and this is none; `stemd top --json` writes lines instead")
-    if fault := _run(_screen(address, interval, stream)):
+    if fault := run(_screen(address, interval, stream)):
         raise fault
     return 0
 
@@ -57,7 +55,7 @@ def lines(address: str | None, interval: float) -> int:
         BrokenPipeError: whoever read them has gone.
     """
     _check(interval)
-    return _run(_lines(address, interval))
+    return run(_lines(address, interval))
 
 
 async def _lines(address: str | None, interval: float) -> int:
@@ -83,9 +81,3 @@ async def _lines(address: str | None, interval: float) -> int:
 def _check(interval: float) -> None:
     if not interval >= _SHORTEST:
         raise ConfigError(f"an interval of {interval:g} s is too short: {_SHORTEST:g} s at least")
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    # Not the platform's default loop: on Windows ZeroMQ cannot use that.
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        return runner.run(work)

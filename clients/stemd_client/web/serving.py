@@ -2,13 +2,13 @@
 
 import asyncio
 import errno
-import signal
 import sys
 import webbrowser
 
 from aiohttp import web
 
 from stemd.errors import ConfigError, StemdError
+from stemd_client import running
 from stemd_client.web.app import make_app
 from stemd_client.web.phone import lan_address, page_address
 from stemd_client.web.settings import Settings
@@ -20,19 +20,11 @@ def serve(settings: Settings) -> None:
     Raises:
         StemdError: the port cannot be had; in one line why, and what to do.
     """
-    # Not the platform's default loop: on Windows ZeroMQ cannot use that.
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(_serve(settings))
+    running.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    stop = running.stop_signals()
     runner = web.AppRunner(make_app(settings), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     try:

@@ -16,6 +16,7 @@ from stemd.config import Config
 from stemd.errors import StemdError
 from stemd.service.live.live import Live
 from stemd.service.server import Server
+from stemd_client.running import stop_signals
 
 _EVERY: Final = {True: 0.2, False: 10.0}  # seconds between two lines: on a terminal, or elsewhere
 
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _perform(config: Config, screen: Screen, *, keys: bool) -> None:
-    stop = running.stop_signals()
+    stop = stop_signals()
     screen.say("stemd loads and times the network, and opens the devices")
     async with Server(config) as server:
         assert server.live  # noqa: S101 - there is a [capture]

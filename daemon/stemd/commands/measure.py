@@ -1,7 +1,6 @@
 """`stemd measure`: how long sound takes from an output to an input, through a cable or through a stemd that runs."""
 
 import argparse
-import asyncio
 import json
 import statistics
 import sys
@@ -17,6 +16,7 @@ from stemd.devices.resolving import resolve
 from stemd.dsp.levels import SILENCE_DB, decibels
 from stemd.errors import ConfigError, DeviceError
 from stemd_client.client import Client
+from stemd_client.running import run as run_client
 
 _LATENCY: Final = 0.02
 _PATIENCE: Final = 3.0  # seconds until the first chirp must be heard, beside what a stemd declares
@@ -63,9 +63,7 @@ def ask_daemon(address: str | None, stream: str | None) -> Declared:
         DeviceError: it plays on no device, or captures another stream.
     """
     client = Client(address, "stemd measure", connect_timeout=_CONNECT)
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        state: dict[str, Any] = runner.run(_state(client))
-    return declared_of(state, stream)
+    return declared_of(run_client(_state(client)), stream)
 
 
 async def _state(client: Client) -> dict[str, Any]:

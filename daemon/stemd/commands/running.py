@@ -1,8 +1,7 @@
-"""What every command does that runs a daemon in its own process: the loop, signals, and a quiet interpreter."""
+"""What every command does that runs a daemon in its own process: the loop, and a quiet interpreter."""
 
 import asyncio
 import gc
-import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -16,18 +15,6 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     sys.setswitchinterval(_SWITCH_INTERVAL)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(work)
-
-
-def stop_signals() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    return stop
 
 
 def settle() -> None:

@@ -12,6 +12,7 @@ from stemd.commands import running
 from stemd.config import Config, as_toml, load_config
 from stemd.errors import ConfigError
 from stemd.service.server import Server
+from stemd_client.running import stop_signals
 
 log = logging.getLogger("stemd")
 
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _serve(config: Config) -> None:
-    stop = running.stop_signals()
+    stop = stop_signals()
     async with Server(config) as server:
         models = ", ".join(server.state()["models"])
         running.settle()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stemd.errors import ConfigError
-from stemd_client.jack.engine import Voice
+from stemd_client.jack.engine import Engine, Voice
 from stemd_client.jack.latency import delay, gathered, through
 from stemd_client.jack.places import Places
 from stemd_client.jack.wiring import Wish, meant, pairs, parse, unmet
@@ -129,3 +129,27 @@ def test_nothing_is_asked_for_until_something_is_connected() -> None:
     assert not voice.asked_for()
     voice.ports[1].number_of_connections = 1
     assert voice.asked_for()
+
+
+class Client:
+    blocksize = 4
+
+    def __init__(self) -> None:
+        self.last_frame_time = 2**32 - 4  # the counter of 32 bit is about to begin anew
+
+
+def test_frames_that_jack_skipped_are_missing_at_their_place_and_what_goes_out_keeps_its_delay() -> None:
+    client, port = Client(), Port(4)
+    engine = Engine(client, (port, port), 64)
+    voice = Voice("mix", (Port(4), Port(4)), 64)
+    voice.wanted, engine.voices, engine.delay = True, (voice,), 4
+    voice.put(0, np.arange(1, 17, dtype=np.float32).repeat(2).reshape(-1, 2).T)
+    played = []
+    for now in (2**32 - 4, 0, 8):  # the last comes four frames late
+        client.last_frame_time = now
+        port.buffer[:] = now % 7
+        engine.process(4)
+        played.append(voice.ports[0].buffer.tolist())
+    assert engine.lost == 4
+    assert [engine.captured.read()[0] for _ in range(2)] == [0, 12]
+    assert played == [[0, 0, 0, 0], [1, 2, 3, 4], [9, 10, 11, 12]]

@@ -13,6 +13,7 @@ import pytest
 from stemd.audio import Float32Array
 from stemd.protocol import Plan
 from stemd_client import Client, StemBlock
+from stemd_client.obs.folders import python_of_obs
 from stemd_client.obs.install import install
 from tests.clients.obs.studio import RATE, SECONDS
 from tests.end_to_end.reference import recording
@@ -94,4 +95,4 @@ async def until(holds: Callable[[], Any], what: str) -> None:
 @pytest.fixture(scope="session")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The script as `stemd obs install-script` leaves it, for the Python of the installed OBS."""
-    return install(tmp_path_factory.mktemp("obs") / "stemd", "3.11").script
+    return install(tmp_path_factory.mktemp("obs") / "stemd", python_of_obs() or "3.11").script

@@ -1,6 +1,5 @@
 """Looks the facts up. The base install must get through it, so whatever may be missing is imported inside."""
 
-import asyncio
 import os
 import platform
 import re
@@ -168,14 +167,13 @@ def _quiet() -> Iterator[None]:
 
 def _daemon(address: str) -> str | None:
     from stemd_client import Client  # noqa: PLC0415 - takes its time
+    from stemd_client.running import run  # noqa: PLC0415
 
     async def ask() -> str:
         async with Client(address, "stemd doctor", connect_timeout=_PATIENCE) as client:
             return str((await client.status())["version"])
 
     try:
-        # Not the platform's default loop: on Windows ZeroMQ cannot use that.
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            return runner.run(ask())
+        return run(ask())
     except (StemdError, OSError):
         return None
