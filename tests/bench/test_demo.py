@@ -86,6 +86,7 @@ def test_a_line_of_levels_latencies_and_load_is_shown_now_and_then(demo: Demo) -
     assert "load" in line
 
 
+@pytest.mark.slow
 def test_a_moving_picture_is_shown_in_a_terminal(tmp_path: Path) -> None:
     screen = io.StringIO()
     demonstrate(made_song(5.0), tmp_path, Console(file=screen, width=100, force_terminal=True))
@@ -93,6 +94,7 @@ def test_a_moving_picture_is_shown_in_a_terminal(tmp_path: Path) -> None:
     assert screen.getvalue().count("instrumental") > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "rate", "channels"), [("mp3", 48_000, 2), ("ogg", 22_050, 1)])
 def test_a_file_is_played_at_its_own_rate_and_channels(
     kind: str, rate: int, channels: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

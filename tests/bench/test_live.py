@@ -95,6 +95,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_choices_are_undone_around_the_network_and_nowhere_else(songs: Path) -> None:
     judge = Judge([songs / "made"], 3.2)  # the voice comes in after 2.3 s
     live = judge.model.manifest.live.window()
@@ -120,6 +121,7 @@ def test_each_choice_and_each_point_of_the_curve_is_a_plan_that_the_model_can_ru
     assert set(found) <= set(curve.units)
 
 
+@pytest.mark.slow
 def test_a_stream_is_played_measured_and_judged(songs: Path, tmp_path: Path) -> None:
     """A real daemon and a real client, for a few seconds; whether aims are met is the machine's affair."""
     file, plot = tmp_path / "live.json", tmp_path / "live.svg"
@@ -139,6 +141,7 @@ def test_a_stream_is_played_measured_and_judged(songs: Path, tmp_path: Path) -> 
     assert json.loads(file.read_text())["suite"] == "live"
 
 
+@pytest.mark.slow
 def test_a_soak_has_listeners_that_come_and_go(tmp_path: Path) -> None:
     file = tmp_path / "soak.json"
     assert main(["bench", "soak", "--seconds", "10", "--json", str(file)]) == 0

@@ -107,6 +107,7 @@ def test_what_makes_no_sense_is_refused_at_once(wrong: dict[str, int | str]) -> 
         from_arguments(argparse.Namespace(**{**given, **wrong}))
 
 
+@pytest.mark.slow
 def test_a_quick_run_measures_everybody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "network.json"
     assert main(["bench", "network", "--quick", "--repeats", "1", "--json", str(target)]) == 0

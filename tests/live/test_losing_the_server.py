@@ -18,6 +18,7 @@ def whole(block: StemBlock) -> bool:
     return "gap" not in block.header.flags and bool(block.samples.all())
 
 
+@pytest.mark.slow
 async def test_the_timeline_goes_on_and_the_sound_comes_back_and_q_ends_it(pulse: PulseServer) -> None:
     with performing(pulse, "--clock", "same") as live:
         await asyncio.to_thread(live.wait_until_it_plays)
