@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,16 +16,10 @@ from stemd_client.web.app import make_app
 from stemd_client.web.blocks import HEADER
 from stemd_client.web.settings import Settings
 from tests.clients.web.performing import RATE, ROOMY, SIZE, playing, until
-from tests.end_to_end.process import Daemon, folder, running
+from tests.end_to_end.process import Daemon, folder
 
 State = dict[str, Any]
 PATIENCE = 30.0
-
-
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[Daemon]:
-    with running(ROOMY) as daemon:
-        yield daemon
 
 
 class Page:

@@ -1,7 +1,7 @@
 """The page in a real Chromium, at the hands of somebody who has only keys, and of several people at once."""
 
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,22 +12,10 @@ from stemd_client import Client, ConnectionLostError
 from tests.browser.devtools import Browser, Tab, browsing
 from tests.clients.web.performing import ROOMY, playing, serving, until
 from tests.clients.web.recording import record, wait_for_seconds
-from tests.end_to_end.process import Daemon, folder, free_port, running
+from tests.end_to_end.process import Daemon, folder, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 FADER = "document.querySelector('[aria-label=\"gain of vocals\"]')"
-
-
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[Daemon]:
-    with running(ROOMY) as daemon:
-        yield daemon
-
-
-@pytest.fixture(scope="module")
-def url(daemon: Daemon) -> Iterator[str]:
-    with serving("--port", "0", "--address", daemon.address) as url:
-        yield url
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What is heard in a real Chromium, recorded where it plays, against what the daemon gave."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +9,13 @@ from scipy.signal import firwin, resample_poly
 from stemd.audio import Float32Array
 from stemd_client import StemBlock
 from tests.browser.devtools import Tab, browsing
-from tests.clients.web.performing import RATE, ROOMY, heard, playing, serving
+from tests.clients.web.performing import RATE, heard, playing
 from tests.clients.web.recording import record, tape, wait_for_seconds
-from tests.end_to_end.process import Daemon, running
+from tests.end_to_end.process import Daemon
 from tests.end_to_end.streaming import joined
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 SECONDS = 20
-
-
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[Daemon]:
-    with running(ROOMY) as daemon:
-        yield daemon
-
-
-@pytest.fixture(scope="module")
-def url(daemon: Daemon) -> Iterator[str]:
-    with serving("--port", "0", "--address", daemon.address) as url:
-        yield url
 
 
 async def listened(daemon: Daemon, address: str, folder: Path) -> tuple[Float32Array, list[StemBlock], Tab]:
