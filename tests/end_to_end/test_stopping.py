@@ -170,10 +170,12 @@ def test_a_stream_that_is_being_opened_is_refused_not_forgotten() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_daemon_with_clients_stops_at_once(number: signal.Signals) -> None:
     with running() as daemon, connected(daemon.address) as raw:
-        raw.listen("never", "vocals")
+        waiting = raw.listen("never", "vocals")
         raw.opened("empty")
         began = time.monotonic()
         daemon.signal(number)
+        fault = raw.until(lambda m: isinstance(m, Fault))
+        assert (fault.code, fault.stream, fault.subscription) == ("stream-closed", "never", waiting)
         assert closed(raw, "empty").position == 0
         stopped(daemon, began, within=3.0)
 

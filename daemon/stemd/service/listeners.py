@@ -5,7 +5,7 @@ import time
 from functools import partial
 
 from stemd.config import Server as Limits
-from stemd.errors import Overloaded, StemdError, SubscriberStalled
+from stemd.errors import Overloaded, StemdError, StreamClosed, SubscriberStalled
 from stemd.protocol import Subscribe
 from stemd.service.courier import Courier, fault
 from stemd.service.sessions import Session
@@ -108,6 +108,11 @@ class Listeners:
         for subscription in self.owed:
             subscription.cut()
         self.settle()
+
+    def dismiss(self) -> None:
+        """Tell those who wait for a stream that it will not come: the daemon stops."""
+        for subscription in self.pending():
+            self.drop(subscription, StreamClosed(f"the daemon stops; stream {subscription.stream!r} was not opened"))
 
     def settle(self) -> None:
         """Forget those whose end was sent."""

@@ -130,6 +130,7 @@ class Streams:
         for opening in openings:
             opening.cancel()
         await asyncio.gather(*openings, return_exceptions=True)
+        self._listeners.dismiss()
         for stream in list(self.open.values()):
             stream.close()
         while (self.open or self._listeners.owed) and loop.time() < deadline:  # noqa: ASYNC110 - once in a life
