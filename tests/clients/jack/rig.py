@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from filelock import BaseFileLock, FileLock, Timeout
 
 from stemd_client.jack.library import CAPTURE, Latencies, load
 from tests.end_to_end.process import Daemon
@@ -36,19 +36,39 @@ def wait_until(holds: Callable[[], Any], what: str, seconds: float = SECONDS) ->
     return found
 
 
+def _free_name() -> BaseFileLock:
+    """The lock of a name that no other server has, held.
+
+    JACK remembers eight servers, also those that were killed, until one of the same name begins: so names come again.
+    """
+    for number in range(4):
+        lock = FileLock(Path(tempfile.gettempdir()) / f"stemd-test-{number}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        return lock
+    raise AssertionError("four servers of tests run already")
+
+
 class JackServer:
     """jackd with its dummy driver, which waits for its clients; `env` is what others need to find it."""
 
     def __init__(self, rate: int, period: int) -> None:
         self.rate, self.period = rate, period
-        self.name = f"stemd-{uuid.uuid4().hex[:8]}"
+        self._lock = _free_name()
+        self.name = Path(self._lock.lock_file).stem
         self.env = {**os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_AUDIO_RESERVATION": "1"}
         command = ["jackd", "-S", "-r", "-n", self.name, "-d", "dummy", "-r", str(rate), "-p", str(period)]
         self._log = tempfile.NamedTemporaryFile("w")  # noqa: SIM115 - closed by `stop`
         self._process = subprocess.Popen(
             command, env=self.env, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
         )
-        wait_until(self._answers, "jackd answers", 15)
+        try:
+            wait_until(self._answers, "jackd answers", 15)
+        except BaseException:
+            self.stop()
+            raise
 
     def client(self, name: str) -> Any:
         """A client that is not active yet."""
@@ -75,6 +95,7 @@ class JackServer:
             self._process.kill()
             self._process.wait(5)
         self._log.close()
+        self._lock.release()
 
 
 @contextmanager
