@@ -56,6 +56,21 @@ def test_imports_point_down(path: Path) -> None:
             assert here in ABOVE[package], f"{here} imports {name}"
 
 
+CLIENTS = Path(__file__).parent.parent / "clients" / "stemd_client"
+# What is pure, and in the base install with numpy, pyzmq and msgpack.
+BELOW_CLIENTS = {"__init__", "audio", "errors", "address", "protocol", "dsp"}
+
+
+@pytest.mark.parametrize("path", sorted(CLIENTS.rglob("*.py")), ids=lambda p: str(p.relative_to(CLIENTS)))
+def test_clients_stand_on_the_lowest_floors_alone(path: Path) -> None:
+    for name in imports(path):
+        package, _, rest = name.partition(".")
+        assert package not in {"stemd_bench", "stemd_export"}
+        if package == "stemd":
+            there = rest.split(".")[0]
+            assert (there if there in FLOORS else "__init__") in BELOW_CLIENTS, f"imports {name}"
+
+
 def test_dsp_knows_neither_clock_nor_io() -> None:
     forbidden = {"time", "asyncio", "socket", "zmq", "threading", "os", "pathlib", "soundfile"}
     for path in (DAEMON / "dsp").glob("*.py"):

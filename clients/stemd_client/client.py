@@ -20,7 +20,7 @@ from stemd.protocol import (
     Welcome,
 )
 from stemd_client.clock import RoundTrip
-from stemd_client.connection import Connection
+from stemd_client.connection import CONNECT_TIMEOUT, Connection
 from stemd_client.inbox import Inbox
 from stemd_client.stream import Stream, set_gain, set_mixer
 from stemd_client.subscription import Subscription
@@ -37,7 +37,7 @@ class Client:
         address: str | None = None,
         name: str | None = None,
         *,
-        connect_timeout: float = 5.0,
+        connect_timeout: float = CONNECT_TIMEOUT,
         ping_interval: float = PING_INTERVAL,
     ):
         """Make a client; it connects when entered.

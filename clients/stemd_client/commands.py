@@ -24,7 +24,6 @@ from stemd_client.tables import mixer_as_text, state_as_text
 from stemd_client.tally import Tally
 
 _INTERRUPTED: Final = 130
-_CONNECT_TIMEOUT: Final = 3.0
 
 
 def stream_file(
@@ -47,7 +46,7 @@ def stream_file(
         if not 1 <= block <= MAX_BLOCK:
             raise ConfigError(f"blocks of {block_ms:g} ms are {block} frames here, not 1 to {MAX_BLOCK}")
         progress = Progress(path.name, source.rate, source.frames)
-        client = Client(address, f"stemd stream {path.name}", connect_timeout=_CONNECT_TIMEOUT)
+        client = Client(address, f"stemd stream {path.name}")
         stream = client.open(
             name, rate=source.rate, channels=source.channels, block=block, timing=timing, plan=plan, model=model
         )
@@ -102,7 +101,7 @@ def listen(
     tallies: list[Tally] = []
     try:
         with sink:
-            client = Client(address, f"stemd listen {stream}/{stem}", connect_timeout=_CONNECT_TIMEOUT)
+            client = Client(address, f"stemd listen {stream}/{stem}")
             cut = run(_listen(client, stream, stem, fmt, delivery, sink, tallies))
     except KeyboardInterrupt:
         cut = False
@@ -147,7 +146,7 @@ def status(address: str | None, *, as_json: bool = False) -> int:
     Raises:
         ConnectionLostError: there is none.
     """
-    client = Client(address, "stemd status", connect_timeout=_CONNECT_TIMEOUT)
+    client = Client(address, "stemd status")
     state = run(_status(client))
     print(json.dumps(state, indent=2) if as_json else state_as_text(state, client.address))
     return 0
@@ -171,7 +170,7 @@ def mix(stream: str, controls: MixerControls, address: str | None, *, as_json: b
     Raises:
         StemdError: there is no daemon, no such stream, or no such stem.
     """
-    client = Client(address, "stemd mix", connect_timeout=_CONNECT_TIMEOUT)
+    client = Client(address, "stemd mix")
     stand = run(_mix(client, stream, controls))
     print(json.dumps(stand, indent=2) if as_json else mixer_as_text(stream, stand))
     return 0

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from stemd.address import Address
 from stemd.errors import ConnectionLostError, Overloaded, ProtocolError, StemdError, from_code
@@ -36,6 +36,7 @@ from stemd_client.sockets import QUEUE, Sockets
 
 R = TypeVar("R", bound=Reply)
 
+CONNECT_TIMEOUT: Final = 3.0  # seconds to wait for a daemon
 _CAPABILITIES = (Moved.kind.decode(),)
 
 

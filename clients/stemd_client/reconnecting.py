@@ -5,10 +5,10 @@ from typing import Final, TypeVar
 
 from stemd.errors import ConnectionLostError
 from stemd_client.client import Client
+from stemd_client.connection import CONNECT_TIMEOUT
 
 T = TypeVar("T")
 
-_CONNECT_TIMEOUT: Final = 3.0
 _PING_INTERVAL: Final = 0.5
 
 
@@ -18,7 +18,7 @@ async def stay_connected(
     address: str | None = None,
     name: str | None = None,
     *,
-    connect_timeout: float = _CONNECT_TIMEOUT,
+    connect_timeout: float = CONNECT_TIMEOUT,
     ping_interval: float = _PING_INTERVAL,
 ) -> T:
     """Call `work` with a connected client; when it raises ConnectionLostError, again with the next; its result.

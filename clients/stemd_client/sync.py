@@ -17,6 +17,7 @@ from stemd.protocol import PING_INTERVAL, Closed, Delivery, GainSet, MixerSet, O
 from stemd_client import client as aio
 from stemd_client.background import Background
 from stemd_client.clock import RoundTrip
+from stemd_client.connection import CONNECT_TIMEOUT
 from stemd_client.stream import Stream as AsyncStream
 from stemd_client.subscription import StemBlock
 from stemd_client.subscription import Subscription as AsyncSubscription
@@ -147,7 +148,7 @@ class Client:
         address: str | None = None,
         name: str | None = None,
         *,
-        connect_timeout: float = 5.0,
+        connect_timeout: float = CONNECT_TIMEOUT,
         ping_interval: float = PING_INTERVAL,
     ):
         """See `stemd_client.Client`."""

@@ -1,8 +1,9 @@
 """The daemon's state as text."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from stemd_client.figures import duration_text, gain_text
 
 _COUNTS = ("blocks", "degraded", "gaps", "late", "refused")
 
@@ -10,7 +11,7 @@ _COUNTS = ("blocks", "degraded", "gaps", "late", "refused")
 def state_as_text(state: Mapping[str, Any], address: str) -> str:
     """What `status` answered, for people. Keys that are not known here are left out, missing ones left blank."""
     lines = [
-        f"stemd {state.get('version', '')} at {address}, up {_duration(state.get('uptime', 0))}, "
+        f"stemd {state.get('version', '')} at {address}, up {duration_text(state.get('uptime', 0))}, "
         f"{state.get('clients', '?')} clients, load {state.get('load', 0):.2f}, "
         f"models {', '.join(state.get('models', ())) or 'none'}"
     ]
@@ -30,17 +31,13 @@ def mixer_as_text(stream: str, controls: Mapping[str, Any]) -> str:
     rows = [
         {
             "part": part,
-            "gain": f"{_decibels(gain)} dB",
+            "gain": gain_text(gain).strip(),
             "": " ".join(word for word, names in (("muted", muted), ("solo", solo)) if part in names),
         }
         for part, gain in controls.get("gains", {}).items()
     ]
     state = "BYPASS: the mixture as it came" if controls.get("bypass") else f"{controls.get('wet', 1):.0%} wet"
     return "\n".join([f"stream {stream}, out: {state}", *_table(rows)])
-
-
-def _decibels(gain: float) -> str:
-    return f"{20 * math.log10(gain):+.1f}" if gain > 0 else "-inf"
 
 
 def _pending(state: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -77,9 +74,3 @@ def _table(rows: Sequence[Mapping[str, str]]) -> list[str]:
     cells = [columns, *([row.get(column, "") for column in columns] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-
-
-def _duration(seconds: float) -> str:
-    minutes, _ = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{seconds:.0f} s"

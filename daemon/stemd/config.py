@@ -11,14 +11,15 @@ from stemd.address import Address, default_address
 from stemd.dsp.mixer import Fallback
 from stemd.dsp.plan import WindowPlan
 from stemd.errors import ConfigError
+from stemd.protocol import LOUDEST, NAME
 from stemd.toml import read
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3_600)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=4_096)]
 Frames = Annotated[int, msgspec.Meta(ge=0, le=2**24)]
-Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+Name = Annotated[str, msgspec.Meta(pattern=rf"\A{NAME}\Z")]
 Rate = Annotated[int, msgspec.Meta(ge=0, le=192_000)]
-Gain = Annotated[float, msgspec.Meta(ge=0, le=8)]
+Gain = Annotated[float, msgspec.Meta(ge=0, le=LOUDEST)]
 DeviceLatency = Literal["low", "high"] | Annotated[float, msgspec.Meta(gt=0, le=2)]
 EngineName = Literal["onnxruntime", "openvino", "auto"]
 

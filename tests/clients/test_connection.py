@@ -128,7 +128,7 @@ async def test_bye_leaves_before_the_sockets_close(fake) -> None:
     for _ in range(5):
         async with Client(address):
             pass
-    await daemon.until_came(Bye, 5)
+    assert len(await daemon.until_came(Bye, 5)) == 5
 
 
 async def test_ping_gives_the_four_timestamps(fake) -> None:

@@ -87,8 +87,8 @@ def playing(name: str, cursor: int, frames: int, hole: tuple[int, int], **argume
     position, end = cursor, cursor + frames
     position += port.playing.write(position, noise(position, hole[0] - position))
     position = hole[1]
+    port.follow(cursor)
     port.open()
-    port.playing.align(cursor)
     while not told_to_end(0.002):
         if position < end:
             position += port.playing.write(position, noise(position, min(4_800, end - position)))

@@ -35,7 +35,9 @@ TORCH_WHEEL = Wheel(
 
 
 def test_the_shipped_files_are_whole() -> None:
-    verify(FOLDER, load_manifest(FOLDER))
+    manifest = load_manifest(FOLDER)
+    verify(FOLDER, manifest)
+    assert [FOLDER / entry.file for entry in manifest.specialists] == [GRAPH]
 
 
 def test_the_network_fits_into_20_megabytes() -> None:

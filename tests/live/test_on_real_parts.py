@@ -178,6 +178,7 @@ async def test_panic_and_bypass_go_dry_within_a_ramp_and_without_a_click(pulse: 
         live.press("v")
         await out.until(lambda: alike(out, without, 4_800), "without vocals again")
         await bypass(live, client, on=False)
+        assert alike(out, without, 4_800)
     player.kill()
 
 

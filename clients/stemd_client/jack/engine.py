@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from stemd.audio import Float32Array
-from stemd.devices.rings import CaptureRing, TimelineRing
+from stemd.dsp.rings import CaptureRing, TimelineRing
 
 _NOT_DUE: Final = 2**62  # no frame is that late
 _COUNTER: Final = 2**32  # JACK counts frames in 32 bit

@@ -74,6 +74,7 @@ class Passage:
         self._listening: dict[str, asyncio.Task[None]] = {}
         self._joined: set[str] = set()
         self._begun = asyncio.Event()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._idle: dict[str, float] = {}
         self.peak = 0.0
 
@@ -103,7 +104,7 @@ class Passage:
                 if done:  # a listener ended without a fault: the daemon ended the stream
                     raise ConnectionLostError(f"the daemon has ended stream {stream.name!r}")
         finally:
-            tasks = [feeding, *self._listening.values()]
+            tasks = [feeding, *self._listening.values(), *self._leaving]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -184,7 +185,11 @@ class Passage:
             elif voice.stem not in self._listening:
                 voice.leave()
             elif now > self._idle.setdefault(voice.stem, now) + _LINGER:
-                self._listening.pop(voice.stem).cancel()
+                leaving = self._listening.pop(voice.stem)
+                leaving.cancel()
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
+                self._joined.discard(voice.stem)
                 voice.leave()
         self._begin()
 

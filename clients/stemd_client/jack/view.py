@@ -1,17 +1,15 @@
 """What `stemd jack` tells: what was opened, and how things stand."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from stemd.dsp.levels import SILENCE_DB, decibels
 from stemd.protocol import Opened
 
 if TYPE_CHECKING:
     from stemd_client.jack.passage import Counts, Passage
     from stemd_client.jack.ports import Ports
-
-_SILENCE_DB: Final = -120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +62,14 @@ def snapshot(ports: "Ports", passage: "Passage | None", counts: "Counts") -> Sna
     stems = {}
     for voice in engine.voices:
         if voice.wanted:
-            stems[voice.stem] = decibels(voice.peak)
+            stems[voice.stem] = round(decibels(voice.peak), 1)
             voice.peak = 0.0
     return Snapshot(
         state="freewheels" if engine.freewheeling else "plays" if passage else "waits",
         rate=ports.rate,
         period=engine.period,
         latency=engine.delay,
-        input=decibels(came),
+        input=round(decibels(came), 1),
         stems=stems,
         xruns=ports.xruns,
         lost=engine.lost,
@@ -124,15 +122,10 @@ def opening(opened: Opened, rate: int, delay: int, *, freewheeling: bool) -> Seq
     ]
 
 
-def decibels(peak: float) -> float:
-    """A linear peak in dBFS, -120 at least."""
-    return max(_SILENCE_DB, round(20 * math.log10(peak), 1)) if peak > 0 else _SILENCE_DB
-
-
 def milliseconds(frames: int, rate: int) -> str:
     """Frames as time, for people."""
     return f"{1_000 * frames / rate:.1f} ms"
 
 
 def _level(level: float) -> str:
-    return "-inf dB" if level <= _SILENCE_DB else f"{level:.1f} dB"
+    return "-inf dB" if level <= SILENCE_DB else f"{level:.1f} dB"

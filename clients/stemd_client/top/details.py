@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from stemd_client.figures import bar, cut, gain_text, level_text
 from stemd_client.top.choice import Choice, State, chosen_part, chosen_stream
-from stemd_client.top.figures import bar, cut, gain_text, level_text
 from stemd_client.top.picture import Picture
 from stemd_client.top.table import Column, table
 from stemd_client.top.view import latency_text

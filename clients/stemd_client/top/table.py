@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from stemd_client.top.figures import cut
+from stemd_client.figures import cut
 
 
 @dataclass(frozen=True, slots=True)

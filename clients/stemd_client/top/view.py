@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from stemd_client.figures import cut, duration_text
 from stemd_client.top.choice import Choice, State, chosen_stream
-from stemd_client.top.figures import cut, duration_text
 from stemd_client.top.picture import COUNTERS, Picture, xruns
 from stemd_client.top.table import Column, table
 

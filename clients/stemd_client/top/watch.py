@@ -12,7 +12,6 @@ from stemd_client.top.knobs import Turn
 from stemd_client.top.picture import Picture, Rises, turned
 
 _WAITING_KEYS: Final = 64
-_CONNECT_TIMEOUT: Final = 3.0
 _NAME: Final = "stemd top"
 
 # A stream's name, and what its state (as the daemon told it last) comes to.
@@ -103,5 +102,5 @@ async def first_picture(address: str | None) -> Picture:
     Raises:
         ConnectionLostError: there is no daemon; the text says how to start one.
     """
-    async with Client(address, _NAME, connect_timeout=_CONNECT_TIMEOUT) as client:
+    async with Client(address, _NAME) as client:
         return Picture(client.address, await client.status())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -10,11 +11,11 @@ from typing import Any, Final
 
 from aiohttp import ClientConnectionError, WSMsgType, web
 
+from stemd.protocol import NAME
 from stemd_client.web import phone
 from stemd_client.web.desk import Desk
 from stemd_client.web.link import Link
 from stemd_client.web.listening import hear
-from stemd_client.web.orders import NAME
 from stemd_client.web.page_queue import PageQueue
 from stemd_client.web.security import HEADERS, Gate
 from stemd_client.web.settings import Settings
@@ -164,7 +165,7 @@ def _named(request: web.Request) -> tuple[str, str]:
     """Stream and stem of a query."""
     found = request.query.get("stream", ""), request.query.get("stem", "instrumental")
     for what, name in zip(("stream", "stem"), found, strict=True):
-        if not NAME.fullmatch(name):
+        if not re.fullmatch(NAME, name):
             text = (
                 f"{what}={name[:80]!r} is not a name: 1 to 64 of A-Z a-z 0-9 . _ -, as in /listen?stream=live&stem=out"
             )

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from stemd.errors import ProtocolError
+from stemd.protocol import LOUDEST, NAME
 
-NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_MAX_GAIN: Final = 8.0
 _MAX_STREAMS: Final = 64
 
 
@@ -78,7 +77,7 @@ def read(text: str) -> Order:
 def _read(words: Mapping[str, Any]) -> Order:
     match words["order"]:
         case "gain":
-            return Gain(_name(words["stream"]), _name(words["part"]), _number(words["gain"], _MAX_GAIN))
+            return Gain(_name(words["stream"]), _name(words["part"]), _number(words["gain"], LOUDEST))
         case "mute" | "solo" as control:
             return Switch(_name(words["stream"]), control, _name(words["part"]), _flag(words["on"]))
         case "wet":
@@ -94,7 +93,7 @@ def _read(words: Mapping[str, Any]) -> Order:
 
 
 def _name(value: object) -> str:
-    if isinstance(value, str) and NAME.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(NAME, value):
         return value
     raise ValueError
 

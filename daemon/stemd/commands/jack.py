@@ -2,11 +2,11 @@
 
 import argparse
 import dataclasses
-import gc
 import json
 import sys
 from typing import Final
 
+from stemd.commands import running
 from stemd.commands.live_terminal import Screen
 from stemd.commands.plans import parse_plan
 from stemd.errors import ConfigError
@@ -37,9 +37,8 @@ def run(options: argparse.Namespace) -> int:
         stems=tuple(stem.strip() for stem in (options.stems or "").split(",") if stem.strip()),
         wishes=parse(options.connect or ()),
     )
-    # The callback waits for the interpreter at most this long (5 ms otherwise, which is a whole period).
-    sys.setswitchinterval(0.0005)
-    gc.freeze()  # what lives by now lives to the end: no need to look through it while JACK waits
+    running.be_quick()
+    running.settle()
     show = JsonShow() if options.json else ScreenShow()
     try:
         program.run(settings, show)

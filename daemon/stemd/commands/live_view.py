@@ -9,10 +9,9 @@ from stemd.commands.live_keys import HELP
 from stemd.devices.endpoints import VIRTUAL
 from stemd.dsp.levels import SILENCE_DB, decibels
 from stemd.service.promise import Promise
+from stemd_client.figures import bar
 
-_FLOOR_DB: Final = -60.0  # where a bar begins
 _BAR: Final = 10  # characters
-_FULL, _EMPTY = "█", "·"
 _SINK_MADE: Final = (
     "sink      {name}: choose it as the output of what is to be heard through stemd, in the system's mixer or as "
     "PULSE_SINK={name} PROGRAM"
@@ -110,9 +109,8 @@ def line(now: Snapshot, fresh: Sequence[str] = (), width: int | None = None) -> 
 
 def _meter(peak: float) -> str:
     level = decibels(peak)
-    filled = round(_BAR * (1 - min(0.0, max(_FLOOR_DB, level)) / _FLOOR_DB))
     number = "-inf" if level <= SILENCE_DB else f"{level:.1f}"
-    return f"{_FULL * filled}{_EMPTY * (_BAR - filled)} {number:>5} dB"
+    return f"{''.join(run for run, _ in bar(level, _BAR))} {number:>5} dB"
 
 
 def opening(

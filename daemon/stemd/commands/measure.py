@@ -20,7 +20,6 @@ from stemd_client.running import run as run_client
 
 _LATENCY: Final = 0.02
 _PATIENCE: Final = 3.0  # seconds until the first chirp must be heard, beside what a stemd declares
-_CONNECT: Final = 3.0
 _MOST: Final = 1_000
 
 
@@ -62,7 +61,7 @@ def ask_daemon(address: str | None, stream: str | None) -> Declared:
         ConnectionLostError: none answers.
         DeviceError: it plays on no device, or captures another stream.
     """
-    client = Client(address, "stemd measure", connect_timeout=_CONNECT)
+    client = Client(address, "stemd measure")
     return declared_of(run_client(_state(client)), stream)
 
 

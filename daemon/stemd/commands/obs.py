@@ -1,19 +1,17 @@
 """`stemd obs`: the script into OBS' folder, and delays and sources into a running OBS."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from stemd.errors import StreamError
 from stemd_client import Client
 from stemd_client.obs import folders, install
+from stemd_client.running import run
 
 if TYPE_CHECKING:
     from stemd_client.obs.websocket import Access
-
-_CONNECT_TIMEOUT: Final = 3.0
 
 
 def install_script(options: argparse.Namespace) -> int:
@@ -58,7 +56,7 @@ def setup(options: argparse.Namespace) -> int:
     from stemd_client.obs.setup import Wish, set_up  # noqa: PLC0415 - needs the extra `obs`
     from stemd_client.obs.websocket import connected  # noqa: PLC0415 - needs the extra `obs`
 
-    name, latency_ms = asyncio.run(_stream(options.stream, options.address, options.latency))
+    name, latency_ms = run(_stream(options.stream, options.address, options.latency))
     scenes, sound, web = options.scene or [], options.sound, options.web
     wish = Wish(name, options.stem, latency_ms, options.trim, scenes, sound, web, dry=options.dry_run)
     with connected(_access(options)) as obs:
@@ -96,7 +94,7 @@ async def _stream(name: str | None, address: str | None, latency_ms: float | Non
     """The stream's name, and its latency in ms; the daemon is not asked where both are given."""
     if name and latency_ms is not None:
         return name, latency_ms
-    async with Client(address, "stemd obs", connect_timeout=_CONNECT_TIMEOUT) as client:
+    async with Client(address, "stemd obs") as client:
         state = await client.status()
     streams = {str(each["stream"]): each for each in state.get("streams", ()) if each.get("timing") == "realtime"}
     if name is None and len(streams) == 1:

@@ -12,9 +12,14 @@ _SWITCH_INTERVAL: Final = 0.0005  # an audio callback waits for the interpreter 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Run `work` to its end on the event loop of a daemon."""
-    sys.setswitchinterval(_SWITCH_INTERVAL)
+    be_quick()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(work)
+
+
+def be_quick() -> None:
+    """Let an audio callback have the interpreter soon."""
+    sys.setswitchinterval(_SWITCH_INTERVAL)
 
 
 def settle() -> None:

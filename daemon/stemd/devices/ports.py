@@ -4,7 +4,7 @@ from typing import Any
 
 from stemd.devices.endpoints import Endpoint
 from stemd.devices.port import Latency, Port
-from stemd.devices.rings import CaptureRing, TimelineRing
+from stemd.dsp.rings import CaptureRing, TimelineRing
 
 
 class Capture(Port):
@@ -56,10 +56,7 @@ class Playback(Port):
         self._shift: int | None = None
 
     def follow(self, shift: int) -> None:
-        """Play position n + shift as the device's frame n, from the next callback on.
-
-        `playing.align` says a position without the frame; who knows both, says both.
-        """
+        """Play position n + shift as the device's frame n, from the next callback on."""
         self._shift = shift
 
     def _make(self, sd: Any) -> Any:

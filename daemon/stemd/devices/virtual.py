@@ -13,8 +13,8 @@ from typing import Any, Final
 from stemd.devices.endpoints import PULSE, VIRTUAL, Direction
 from stemd.devices.pulse import with_pulse
 from stemd.errors import DeviceError
+from stemd.protocol import NAME
 
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _OWNER: Final = "stemd.process"  # a property of what was made, with the number of the process
 _OWNED: Final = re.compile(rf"{re.escape(_OWNER)}=(\d+)")
 _SINK: Final = "module-null-sink"
@@ -39,7 +39,7 @@ class Virtual:
     rate: int
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not re.fullmatch(NAME, self.name):
             raise DeviceError(f"{VIRTUAL}{self.name}: a name has 1 to 64 of A-Z a-z 0-9 . _ -")
 
     @property

@@ -6,6 +6,7 @@ interleaved PCM, empty unless the kind carries samples.
 
 from stemd.protocol.codec import from_client, from_daemon, request_of, to_frames
 from stemd.protocol.fields import (
+    LOUDEST,
     MAJOR,
     MAX_BLOCK,
     MAX_CREDIT,
@@ -15,6 +16,7 @@ from stemd.protocol.fields import (
     MAX_REPLY_ITEMS,
     MINOR,
     MISSES_UNTIL_GONE,
+    NAME,
     PING_INTERVAL,
     BlockSize,
     Channels,
@@ -68,6 +70,7 @@ from stemd.protocol.requests import (
 )
 
 __all__ = [
+    "LOUDEST",
     "MAJOR",
     "MAX_BLOCK",
     "MAX_CREDIT",
@@ -77,6 +80,7 @@ __all__ = [
     "MAX_REPLY_ITEMS",
     "MINOR",
     "MISSES_UNTIL_GONE",
+    "NAME",
     "PING_INTERVAL",
     "Attach",
     "Attached",

@@ -17,7 +17,10 @@ MAX_CREDIT: Final = 4_096
 PING_INTERVAL: Final = 2.0
 MISSES_UNTIL_GONE: Final = 3
 
-Name = Annotated[str, Matches(r"[A-Za-z0-9._-]{1,64}", "a name (1 to 64 of A-Z a-z 0-9 . _ -)")]
+NAME: Final = r"[A-Za-z0-9._-]{1,64}"
+LOUDEST: Final = 8.0  # of a gain
+
+Name = Annotated[str, Matches(NAME, "a name (1 to 64 of A-Z a-z 0-9 . _ -)")]
 Text = Annotated[str, Matches(r"(?s).{0,2048}", "a text of at most 2048 characters")]
 Count = Annotated[int, Range(0, 2**62)]
 Instant = Annotated[int, Range(-(2**62), 2**62)]  # nanoseconds
@@ -25,7 +28,7 @@ Rate = Annotated[int, Range(MIN_RATE, MAX_RATE)]
 Channels = Annotated[int, Range(1, MAX_CHANNELS)]
 BlockSize = Annotated[int, Range(1, MAX_BLOCK)]
 Credits = Annotated[int, Range(1, MAX_CREDIT)]
-Gain = Annotated[float, Range(0.0, 8.0)]
+Gain = Annotated[float, Range(0.0, LOUDEST)]
 Share = Annotated[float, Range(0.0, 1.0)]
 Timing = Literal["realtime", "free"]
 Delivery = Literal["live", "lossless"]

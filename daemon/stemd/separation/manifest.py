@@ -15,6 +15,7 @@ from stemd import toml
 from stemd.dsp.plan import WindowPlan
 from stemd.dsp.segmenter import check_grid
 from stemd.errors import ModelLoadError, PlanError
+from stemd.protocol import NAME
 
 MANIFEST_NAME: Final = "manifest.toml"
 CHANNELS: Final = 2  # every network is stereo
@@ -22,7 +23,7 @@ CHANNELS: Final = 2  # every network is stereo
 Kind = Literal["mask", "hybrid", "waveform"]
 Commercial = Literal["yes", "no", "unclear"]
 Storage = Literal["float32", "float16", "int8"]
-Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+Name = Annotated[str, msgspec.Meta(pattern=rf"\A{NAME}\Z")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Frames = Annotated[int, msgspec.Meta(ge=1)]

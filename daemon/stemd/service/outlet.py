@@ -143,9 +143,10 @@ class Outlet:
 
     def _meter(self, rendering: Rendering) -> None:
         """Note the levels of the mixture and of what somebody listens to; what has stopped has none."""
-        for stem in self._meters.keys() - self.wanted - {MIX}:
+        measured = self.wanted | {MIX}
+        for stem in self._meters.keys() - measured:
             del self._meters[stem]
-        for stem in (MIX, *self.wanted):
+        for stem in measured:
             if rendering.has(stem):
                 meter = self._meters.setdefault(stem, PeakMeter(self.promise.request.rate))
                 meter.push(rendering.samples(stem))

@@ -117,6 +117,7 @@ def test_xruns_are_counted_and_move_nothing(server: JackServer) -> None:
         sleeper.close()
         tape.wait(tape.frames + 2 * RATE)
         comes_back_aligned(tape, stems, seed=4)
+        assert stems.state()["xruns"] > before
 
 
 def test_a_stem_costs_nothing_until_it_is_connected_and_joins_in_place(server: JackServer) -> None:
@@ -200,6 +201,7 @@ def test_another_period_while_it_runs_is_taken_up(server: JackServer) -> None:
         stems.until(lambda: stems.state()["period"] == 1_024, "it says so")
         stems.until_it_plays(*STEMS)
         comes_back_aligned(tape, stems, seed=9)
+        assert stems.state()["period"] == 1_024
 
 
 def test_a_jack_server_that_goes_is_told_in_one_line(daemon_and_jack: StemdJack, server: JackServer) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stemd_client.figures import bar, cut, duration_text, gain_text, level_text
 from stemd_client.top.choice import Choice, chosen_part, chosen_stream, other_part, other_stream
-from stemd_client.top.figures import bar, cut, duration_text, gain_text, level_text
 from stemd_client.top.knobs import Turn, stepped, turn
 from stemd_client.top.picture import Picture, Rises, turned, xruns
 from stemd_client.top.table import Column, fitting, table

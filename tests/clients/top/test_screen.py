@@ -90,6 +90,7 @@ async def test_what_others_turn_is_seen(daemon: Daemon) -> None:
         await other.set_gain("desk", vocals=10 ** (7.5 / 20))
         await other.set_mixer("desk", bypass=True)
         await until(lambda: "+7.5 dB" in shown(app) and "BYPASS: as it came" in shown(app), "it was not seen")
+        assert "+7.5 dB" in shown(app)
 
 
 @pytest.mark.parametrize("key", ["p", "space"])

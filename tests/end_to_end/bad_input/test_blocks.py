@@ -118,11 +118,14 @@ def test_a_block_of_the_wrong_size_becomes_a_gap(desk: Desk, mixture: Float32Arr
     holds(desk.finish(BLOCKS * BLOCK), without(mixture, {10}), {10 * BLOCK})
 
 
-@pytest.mark.parametrize("missing", [{5}, {0, 1}, {5, 6, 7, 30}, set(range(7, 25))])
-def test_what_never_came_is_silence_that_is_flagged(desk: Desk, mixture: Float32Array, missing: set[int]) -> None:
+@pytest.mark.parametrize(("missing", "gaps"), [({5}, 1), ({0, 1}, 1), ({5, 6, 7, 30}, 2), (set(range(7, 25)), 1)])
+def test_what_never_came_is_silence_that_is_flagged(
+    desk: Desk, mixture: Float32Array, missing: set[int], gaps: int
+) -> None:
     for k in range(BLOCKS):
         if k not in missing:
             desk.send(k * BLOCK, mixture[:, k * BLOCK : (k + 1) * BLOCK])
+    assert desk.counters() == (gaps, 0, 0)
     holds(desk.finish(BLOCKS * BLOCK), without(mixture, missing), {k * BLOCK for k in missing})
 
 
@@ -132,6 +135,7 @@ def test_a_gap_that_is_no_multiple_of_a_block_keeps_every_later_position(desk: D
     desk.raw.feed(desk.name, mixture[:, resumes:], start=resumes)
     silent = mixture.copy()
     silent[:, first:resumes] = 0
+    assert desk.counters() == (1, 0, 0)
     holds(desk.finish(BLOCKS * BLOCK), silent, {10 * BLOCK, 11 * BLOCK, 12 * BLOCK})
 
 

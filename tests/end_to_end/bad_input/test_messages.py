@@ -82,6 +82,7 @@ def test_a_broken_message_of_a_stranger_is_answered_likewise(daemon: Daemon) -> 
             stranger.say(frames)
             refusal(stranger, text)
         stranger.meet()
+        assert stranger.state()
 
 
 def test_the_socket_for_stems_answers_likewise(raw: Raw) -> None:

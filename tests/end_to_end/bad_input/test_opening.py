@@ -61,6 +61,7 @@ def test_a_name_is_free_again_once_its_stream_has_ended(raw: Raw, name: str) -> 
 def test_a_name_is_free_again_once_its_opening_was_refused(raw: Raw, name: str) -> None:
     refused(raw.open(name, model="nonesuch"), "model-load")
     raw.opened(name)
+    assert raw.stream(name)
 
 
 # Stems.
@@ -163,6 +164,7 @@ SETTINGS: dict[type, dict[str, Any]] = {
 def test_a_request_about_no_stream_is_refused(raw: Raw, kind: type) -> None:
     reply = raw.ask(kind, stream="nobody", **SETTINGS.get(kind, {}))
     refused(reply, "unknown-stream", "'nobody'", "open it first")
+    assert raw.stream("nobody") is None
 
 
 def test_a_gain_of_no_stem_is_refused_and_moves_none(raw: Raw, name: str) -> None:

@@ -80,6 +80,7 @@ def test_what_an_ended_stream_left_is_not_kept_for_ever(
     raw.closing(name)
     raw.take_until_end(fast)
     dropped(sleeper, slow, name)
+    assert raw.stream(name) is None
 
 
 def test_in_a_realtime_stream_it_is_dropped_once_its_backlog_is_full(

@@ -9,10 +9,10 @@ from typing import Final, Protocol
 
 from stemd.audio import Float32Array
 from stemd.devices.ports import Duplex, Playback
-from stemd.devices.rings import TimelineRing
 from stemd.dsp.clock import ClockFilter
 from stemd.dsp.drift import DriftBridge
 from stemd.dsp.limiter import Limiter, count_clipped
+from stemd.dsp.rings import TimelineRing
 from stemd.protocol import Open
 from stemd.service.timebase import TimeBase
 

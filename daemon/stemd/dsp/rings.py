@@ -120,8 +120,8 @@ class CaptureRing:
 class TimelineRing:
     """What a device plays: every frame at its position on a timeline, or not at all.
 
-    The reader's cursor goes on with the device whether frames are there or not, so nothing ever shifts. Until it is
-    aligned the device plays silence, and so it does, uncounted, at positions before 0.
+    The reader's cursor goes on with the device whether frames are there or not, so nothing ever shifts. Until `seek`
+    has set it the device plays silence, and so it does, uncounted, at positions before 0.
 
     Args:
         capacity: frames that may be written ahead of the cursor.
@@ -133,22 +133,14 @@ class TimelineRing:
         self._capacity = capacity
         self._cursor: int | None = None
         self._base: int | None = None  # the first position written before there was a cursor
-        # A cursor that was set, and which one: the callback must not undo one that comes while it takes another.
-        self._set: tuple[int, int] = (0, 0)
-        self._taken = 0
         self.underruns = 0  # callbacks in which frames lacked
         self.missing = 0  # frames that lacked
         self.late = 0  # frames that came when their position was over
 
     @property
     def cursor(self) -> int | None:
-        """The position that the next callback begins with; None before `align`."""
-        number, position = self._set
-        return self._cursor if number == self._taken else position
-
-    def align(self, cursor: int) -> None:
-        """Let the next callback begin with this position. The writer's thread calls it."""
-        self._set = (self._set[0] + 1, cursor)
+        """The position that the next callback begins with; None before `seek`."""
+        return self._cursor
 
     def write(self, position: int, samples: Float32Array) -> int:
         """Put samples (channels, frames) at their positions; how many of their frames were dealt with.
@@ -170,13 +162,9 @@ class TimelineRing:
     def seek(self, cursor: int) -> None:
         """Let the next `read_into` begin with this position. The callback's thread calls it."""
         self._cursor = cursor
-        self._taken = self._set[0]
 
     def read_into(self, out: Float32Array) -> None:
         """Fill `out` (frames, channels): what the audio callback does, and all that it does."""
-        number, position = self._set
-        if number != self._taken:
-            self._cursor, self._taken = position, number
         cursor = self._cursor
         if cursor is None:
             out[:] = 0
