@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,17 @@ import pytest
 import soundfile
 from rich.console import Console
 
+import stemd_bench.demo
 from stemd.audio import Float32Array
 from stemd.cli import main
-from stemd.errors import ConfigError
+from stemd.errors import ConfigError, StemdError
 from stemd.separation.scoring import sdr
-from stemd_bench.demo import FILES, demonstrate
+from stemd_bench.demo import FILES, TRIES, demonstrate
 from stemd_bench.demo.picture import spectrogram
 from stemd_bench.demo.piece import from_file, made_song
+from stemd_bench.demo.playing import Performance, Watch
 from stemd_bench.demo.summary import ENOUGH, TOLERANCE, Figures
+from tests.waiting import until
 
 SECONDS = 8.0
 
@@ -81,7 +85,7 @@ def test_the_table_tells_what_was_measured(demo: Demo) -> None:
 
 
 def test_a_line_of_levels_latencies_and_load_is_shown_now_and_then(demo: Demo) -> None:
-    (line,) = [line for line in demo.text.splitlines() if " of 8 s" in line]
+    *_, line = [line for line in demo.text.splitlines() if " of 8 s" in line]
     assert line.count("dBFS") == line.count(" ms") == 3
     assert "load" in line
 
@@ -185,7 +189,42 @@ def test_the_spectrogram_shows_a_tone_at_its_frequency_and_time(rate: int) -> No
     assert onset / power.shape[1] == pytest.approx(0.5, abs=0.02)
 
 
+def stands_still(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first few performances are held up for 0.6 s in the middle, as a machine may that does other things."""
+    left = iter([True] * times)
+    hold_up = partial(time.sleep, 0.6)
+
+    def watcher(_: Console) -> Watch:
+        async def watch(show: Performance) -> None:
+            await until(lambda: show.position > show.piece.rate, "a second was played")
+            if next(left, False):
+                hold_up()
+
+        return watch
+
+    monkeypatch.setattr(stemd_bench.demo, "watcher", watcher)
+
+
 @pytest.mark.slow
+def test_a_song_that_stood_still_is_played_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stands_still(1, monkeypatch)
+    song = made_song(5.0)
+    screen = io.StringIO()
+    demonstrate(song, tmp_path, Console(file=screen, width=120))
+    assert "playing it once more" in screen.getvalue()
+    assert np.array_equal(soundfile.read(tmp_path / FILES["mix"], dtype="float32")[0].T, song.mixture)
+
+
+@pytest.mark.slow
+def test_a_machine_that_always_stands_still_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stands_still(TRIES, monkeypatch)
+    with pytest.raises(StemdError, match=r"stood still for \d+ ms; end what else runs here"):
+        demonstrate(made_song(5.0), tmp_path, Console(file=io.StringIO(), width=120))
+    assert not children(), "a process was left behind"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_the_whole_song_is_separated_well_and_measured_often_enough(tmp_path: Path) -> None:
     figures = played(30.0, tmp_path).figures
     assert figures.mixture_sdr is not None

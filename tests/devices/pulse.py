@@ -10,13 +10,14 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from tests.waiting import wait_until
 
 Samples = npt.NDArray[np.float32]  # (frames, channels)
 
@@ -24,14 +25,6 @@ Samples = npt.NDArray[np.float32]  # (frames, channels)
 _ALSA = (
     "</usr/share/alsa/alsa.conf>\npcm.!pulse { type pulse }\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
 )
-
-
-def wait_until(holds: Callable[[], object], what: str, seconds: float = 10.0) -> None:
-    """Look until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"after {seconds:g} s still not: {what}"
-        time.sleep(0.005)
 
 
 class PulseServer:

@@ -11,7 +11,8 @@ from stemd.devices.endpoints import Endpoint
 from stemd.devices.ports import Playback
 from tests.devices.driver import noise
 from tests.devices.process import ask, driver
-from tests.devices.pulse import PulseServer, wait_until
+from tests.devices.pulse import PulseServer
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.needs("portaudio", "pulseaudio")
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import termios
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -19,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stemd_client import Client, StemBlock
-from tests.devices.pulse import PulseServer, wait_until
+from tests.devices.pulse import PulseServer
+from tests.waiting import wait_until
 
 RATE = 48_000
 SINKS = {"src": RATE, "out": RATE}
@@ -149,13 +149,6 @@ class Listener:
     def samples(self) -> Samples:
         """All of them, (frames, 2)."""
         return np.concatenate([block.samples for block in self.blocks], axis=1).T
-
-    async def until(self, holds: Callable[[], Any], what: str) -> None:
-        """Look at every new block whether something holds."""
-        deadline = time.monotonic() + SECONDS
-        while not holds():
-            assert time.monotonic() < deadline, f"after {SECONDS:g} s still not: {what}"
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

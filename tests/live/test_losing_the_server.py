@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from stemd_client import StemBlock
-from tests.devices.pulse import PulseServer, wait_until
+from tests.devices.pulse import PulseServer
 from tests.live.performing import RATE, SECONDS, listening, performing
+from tests.waiting import until
 
 pytestmark = [pytest.mark.needs("portaudio", "pulseaudio"), pytest.mark.timeout(180)]
 
@@ -24,17 +25,17 @@ async def test_the_timeline_goes_on_and_the_sound_comes_back_and_q_ends_it(pulse
         await asyncio.to_thread(live.wait_until_it_plays)
         pulse.play("src", _SOUND)
         async with listening(live.address, "mix") as (mix,):
-            await mix.until(lambda: bool(mix.blocks[-1].samples.any()), "sound")
+            await until(lambda: bool(mix.blocks[-1].samples.any()), "sound")
             await asyncio.to_thread(pulse.restart)
-            await mix.until(lambda: "gap" in mix.blocks[-1].header.flags, "a gap")
+            await until(lambda: "gap" in mix.blocks[-1].header.flags, "a gap")
             lost = len(mix.blocks)
             pulse.play("src", _SOUND)
             recording = await asyncio.to_thread(pulse.record, "out")
-            await mix.until(lambda: all(whole(block) for block in mix.blocks[-20:]), "sound in the stream again")
-            await asyncio.to_thread(wait_until, lambda: bool(recording.so_far()[-4_800:].any()), "and played", SECONDS)
+            await until(lambda: all(whole(block) for block in mix.blocks[-20:]), "sound in the stream again")
+            await until(lambda: bool(recording.so_far()[-4_800:].any()), "and played", SECONDS)
             live.press("q")
             assert await asyncio.to_thread(live.process.wait, SECONDS) == 0
-            await mix.until(lambda: mix.ended, "the end is told")
+            await until(lambda: mix.ended, "the end is told")
         at = mix.begin
         for block in mix.blocks:
             assert block.header.position == at, "nothing is missing, nothing comes twice"

@@ -19,7 +19,7 @@ from stemd.separation.store import find as find_model
 from stemd_bench.song import make_song
 from stemd_client import Client
 from tests.conftest import SHARED_AUDIO
-from tests.devices.pulse import PulseServer, wait_until
+from tests.devices.pulse import PulseServer
 from tests.live.performing import (
     PLAN,
     RATE,
@@ -33,6 +33,7 @@ from tests.live.performing import (
     performing,
     status,
 )
+from tests.waiting import until
 
 pytestmark = [pytest.mark.needs("portaudio", "pulseaudio"), pytest.mark.timeout(240)]
 
@@ -100,10 +101,8 @@ async def once(pulse: PulseServer, live: Performance, song: Samples, stem: str) 
         assert await asyncio.to_thread(player.wait, SECONDS) == 0
         frames = len(mix.samples())
         end = frames + 3 * RATE  # what is declared, and what lies in buffers
-        await wanted.until(lambda: min(len(mix.samples()), len(wanted.samples())) > end, "the song has passed")
-        await asyncio.to_thread(
-            wait_until, lambda: not recording.so_far()[-RATE // 2 :].any(), "it was played", SECONDS
-        )
+        await until(lambda: min(len(mix.samples()), len(wanted.samples())) > end, "the song has passed")
+        await until(lambda: not recording.so_far()[-RATE // 2 :].any(), "it was played", SECONDS)
         played = recording.stop()
         first = find(mix.samples(), loud(song))
         if first < 0:
@@ -165,18 +164,18 @@ async def test_panic_and_bypass_go_dry_within_a_ramp_and_without_a_click(pulse: 
     player = pulse.play("src", song)
     async with listening(live.address, "out", "instrumental", "mix") as heard, Client(live.address) as client:
         out, without, dry = heard
-        await out.until(lambda: sings(out, dry), "the song begins")
+        await until(lambda: sings(out, dry), "the song begins")
         for bypass in (by_key, by_client):
             start = len(out.samples())
             await bypass(live, client, on=True)
-            await out.until(lambda: alike(out, dry, 4_800), "dry")
+            await until(lambda: alike(out, dry, 4_800), "dry")
             await bypass(live, client, on=False)
-            await out.until(lambda: alike(out, without, 4_800), "without vocals")
+            await until(lambda: alike(out, without, 4_800), "without vocals")
             check_turn(*together(heard, start - 4_800))
         live.press("v")
-        await out.until(lambda: alike(out, dry, 4_800), "with the vocals")
+        await until(lambda: alike(out, dry, 4_800), "with the vocals")
         live.press("v")
-        await out.until(lambda: alike(out, without, 4_800), "without vocals again")
+        await until(lambda: alike(out, without, 4_800), "without vocals again")
         await bypass(live, client, on=False)
         assert alike(out, without, 4_800)
     player.kill()

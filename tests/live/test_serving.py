@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from stemd_client import Client
-from tests.devices.pulse import PulseServer, wait_until
+from tests.devices.pulse import PulseServer
 from tests.end_to_end.process import Daemon, running
 from tests.live.performing import RATE, SECONDS, find
+from tests.waiting import until
 
 pytestmark = [pytest.mark.needs("portaudio", "pulseaudio"), pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -50,5 +51,5 @@ async def test_a_daemon_captures_and_plays_by_its_configuration(pulse: PulseServ
             recorded = recording.so_far()
             return any(find(recorded, sound[at : at + RATE // 10]) >= 0 for at in range(0, 3 * RATE, RATE // 4))
 
-        await asyncio.to_thread(wait_until, played, "what was captured is played to the bit", SECONDS)
+        await until(played, "what was captured is played to the bit")
         recording.stop()

@@ -9,8 +9,9 @@ import pytest
 
 from stemd.devices.virtual import Virtual
 from stemd.errors import DeviceError
-from tests.devices.pulse import PulseServer, wait_until
+from tests.devices.pulse import PulseServer
 from tests.live.performing import RATE, SECONDS, Performance, Samples, complaint, find, performing
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.needs("portaudio", "pulseaudio"), pytest.mark.timeout(180)]
 

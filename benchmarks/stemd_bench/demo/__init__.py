@@ -14,12 +14,13 @@ from rich.console import Console
 from stemd.audio import Float32Array
 from stemd.errors import ConfigError, StemdError
 from stemd_bench.demo.piece import Piece, from_file, made_song
-from stemd_bench.demo.playing import Performance, perform
+from stemd_bench.demo.playing import Performance, StandstillError, perform
 from stemd_bench.demo.screen import watcher
 from stemd_bench.demo.summary import Figures, check_laws, measure, table
 from stemd_bench.process import Daemon, ends_tidily
 from stemd_client.running import run as run_client
 
+TRIES: Final = 3  # how often the song is begun on a machine that stands still now and then
 # The mixture is written as received, so it is the stem `mix`.
 FILES: Final = {
     "vocals": "vocals.wav",
@@ -67,9 +68,15 @@ def _announce(piece: Piece, console: Console) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def _performed(piece: Piece, address: str, console: Console) -> Performance:
+def _performed(piece: Piece, address: str, console: Console, tries: int = TRIES) -> Performance:
+    """Play it, and begin anew where the machine stands still in the middle."""
     try:
         return run_client(perform(piece, address, watcher(console)))
+    except StandstillError as exc:
+        if tries == 1:
+            raise StemdError(f"{exc}; end what else runs here, and start the demo again") from exc
+        console.print(f"{exc}; playing it once more", highlight=False, soft_wrap=True)
+        return _performed(piece, address, console, tries - 1)
     except BaseExceptionGroup as group:
         raise _first(group) from group
 

@@ -26,6 +26,10 @@ _METER_BLOCKS: Final = 10  # 0.2 s
 _STATUS_EVERY: Final = 0.5  # seconds
 
 
+class StandstillError(StemdError):
+    """The machine stood still for so long that the daemon went on without the song."""
+
+
 @dataclass
 class Heard:
     """One stem as it comes in.
@@ -104,6 +108,7 @@ async def perform(piece: Piece, address: str, watch: Watch) -> Performance:
         watch: runs beside it, for the screen, and is cancelled at the end.
 
     Raises:
+        StandstillError: silence stands where the song came too late.
         StemdError: the daemon refused something or was lost, or what came back is not whole.
     """
     show = Performance(piece)
@@ -162,5 +167,10 @@ def _check_whole(show: Performance) -> None:
     frames = show.piece.mixture.shape[1]
     for heard in show.heard.values():
         came = sum(block.header.frames for block in heard.blocks)
+        if came > frames:
+            silence = 1000 * (came - frames) / show.piece.rate
+            raise StandstillError(
+                f"this machine was too busy to play on time: the song stood still for {silence:.0f} ms"
+            )
         if came != frames:
-            raise StemdError(f"only {came} of {frames} frames of {heard.stem!r} came back: the machine was too busy")
+            raise StemdError(f"only {came} of {frames} frames of {heard.stem!r} came back")

@@ -39,11 +39,16 @@ class DelayPlan:
     left: tuple[str, ...]
 
 
-def whole_pictures(delay_ms: float, pictures_per_second: float) -> int:
-    """The setting of a Render Delay that comes nearest, in ms: it holds back whole pictures, and rounds down."""
+def render_setting(delay_ms: float, pictures_per_second: float) -> int:
+    """The setting of a Render Delay in ms that comes nearest to a delay; 0: less than half a picture, none is needed.
+
+    OBS keeps as many whole pictures as go into the setting, and shows the oldest once the newest has come: it holds
+    back one picture less than it keeps. At its limit that is what is missing.
+    """
     count = round(delay_ms * pictures_per_second / 1000)
-    nearest = math.ceil(count * 1000 / pictures_per_second)
-    return min(nearest, RENDER_LIMIT_MS)
+    if count == 0:
+        return 0
+    return min(math.ceil((count + 1) * 1000 / pictures_per_second), RENDER_LIMIT_MS)
 
 
 def plan_delays(delay_ms: int, scenes: Mapping[str, Sequence[Picture]], pictures_per_second: float = 60.0) -> DelayPlan:
@@ -60,8 +65,9 @@ def plan_delays(delay_ms: int, scenes: Mapping[str, Sequence[Picture]], pictures
     if delay_ms <= 0:
         return DelayPlan(delay_ms, (), ())
     if delay_ms <= RENDER_LIMIT_MS:
-        setting = whole_pictures(delay_ms, pictures_per_second)
-        return DelayPlan(delay_ms, tuple(Delay(scene, RENDER_DELAY, setting) for scene in scenes), ())
+        setting = render_setting(delay_ms, pictures_per_second)
+        held = scenes if setting else ()
+        return DelayPlan(delay_ms, tuple(Delay(scene, RENDER_DELAY, setting) for scene in held), ())
     pictures = {picture.name: picture for shown in scenes.values() for picture in shown}
     able = [each for each in pictures.values() if each.buffered and delay_ms <= VIDEO_LIMIT_MS]
     filters = tuple(Delay(each.name, VIDEO_DELAY, delay_ms) for each in able)

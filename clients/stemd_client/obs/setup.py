@@ -6,7 +6,7 @@ from typing import Final, Literal
 from urllib.parse import urlencode
 
 from stemd.errors import StemdError
-from stemd_client.obs.delays import RENDER_DELAY, Delay, advice, plan_delays
+from stemd_client.obs.delays import RENDER_DELAY, VIDEO_DELAY, Delay, advice, plan_delays
 from stemd_client.obs.inventory import (
     BROWSER,
     FILTER,
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 DEFAULT_WEB: Final = "http://127.0.0.1:7380"
 BUFFER_MS: Final = 150  # what the page for listening is told to hold
-_NAMES: Final = {RENDER_DELAY: "Render Delay"}
+_NAMES: Final = {RENDER_DELAY: "Render Delay (which OBS makes one picture less)", VIDEO_DELAY: "Video Delay"}
 
 NO_BROWSER: Final = (
     "this OBS has no browser source (distributions often leave it out): install OBS from obsproject.com or Flathub, or"
@@ -86,7 +86,7 @@ def set_up(obs: Obs, wish: Wish, say: Say) -> None:
     for each in plan.filters:
         if not wish.dry:
             _make_filter(obs, each)
-        say(f"{_would(wish)} on {each.source!r}: {_NAMES.get(each.kind, 'Video Delay')} of {each.delay_ms} ms")
+        say(f"{_would(wish)} on {each.source!r}: {_NAMES[each.kind]} of {each.delay_ms} ms")
     for line in advice(plan):
         say(line)
     if not plan.filters and not plan.left:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,21 +18,13 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from stemd_client.jack.library import CAPTURE, Latencies, load
 from tests.end_to_end.process import Daemon
+from tests.waiting import wait_until
 
 Samples = npt.NDArray[np.float32]  # (frames, channels)
 SECONDS = 40.0  # for what has to happen on a machine that does other things too
 # Roomy: alignment is looked at here, and not how little latency it can do with.
 ROOMY: Mapping[str, Any] = {"realtime": {"margin": 0.5}}
 PATIENT = ("--margin", "250")
-
-
-def wait_until(holds: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
-    """Look until a condition holds; what it gave."""
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"after {seconds:g} s still not: {what}"
-        time.sleep(0.01)
-    return found
 
 
 def _free_name() -> BaseFileLock:

@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.clients.jack.rig import ROOMY, JackServer, Samples, StemdJack, Tape, jack_server, stemd_jack, wait_until
+from tests.clients.jack.rig import ROOMY, JackServer, Samples, StemdJack, Tape, jack_server, stemd_jack
 from tests.end_to_end.process import Daemon, folder, running
 from tests.end_to_end.reference import recording
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("jackd")]
 

@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -82,14 +81,6 @@ async def playing(address: str, mixture: Float32Array, stem: str) -> AsyncIterat
 def music() -> Float32Array:
     """Something to play, (channels, frames)."""
     return recording(STRETCH * RATE, RATE, seed=5)
-
-
-async def until(holds: Callable[[], Any], what: str) -> None:
-    """Look until something holds, without stopping the event loop."""
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"after {SECONDS:g} s still not: {what}"
-        await asyncio.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from stemd.errors import StemdError
 from stemd_client.obs.websocket import Access, Obs, connected
-from tests.devices.pulse import wait_until
 from tests.end_to_end.process import free_port
+from tests.waiting import wait_until
 
 RATE = 48_000
 FPS = 30

@@ -12,9 +12,10 @@ from stemd.audio import Float32Array
 from stemd_client import Client
 from stemd_client.obs.feed import Feed, Wanted
 from stemd_client.obs.timeline import LEAD_NS
-from tests.clients.obs.stage import BLOCK, MARGIN, playing, until
+from tests.clients.obs.stage import BLOCK, MARGIN, playing
 from tests.clients.obs.studio import RATE
 from tests.end_to_end.process import Daemon, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -14,11 +14,13 @@ import pytest
 from stemd.audio import Float32Array
 from stemd.cli import main
 from stemd.protocol import Plan
+from stemd_client.obs.timeline import LEAD_NS
 from stemd_client.obs.websocket import Obs
 from tests.clients.obs import stage
-from tests.clients.obs.stage import MARGIN, Player, playing, until
+from tests.clients.obs.stage import MARGIN, Player, playing
 from tests.clients.obs.studio import ENTRY, FPS, RATE, SCENE, Recording, Studio, stop_recording, studio
 from tests.end_to_end.process import running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("obs"), pytest.mark.timeout(240)]
 
@@ -73,10 +75,12 @@ def arrange(studio_: Studio, *arguments: str) -> None:
     assert main(command) == 0
 
 
-async def test_flash_and_beep_through_stemd_are_within_a_picture(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_flash_and_beep_through_stemd_come_together(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The beep goes the whole way through a stream; the flash is held back by Render Delay.
 
-    Blocks are small, as those of a sound device: what a source collects before it sends is none of stemd's latency.
+    It holds back whole pictures, so half a picture may be off by design. Beyond that one and a half are allowed: OBS
+    shows what it is asked for up to two pictures later. Blocks are small, as those of a sound device: what a source
+    collects before it sends is none of stemd's latency.
     """
     monkeypatch.setattr(stage, "BLOCK", 240)
     monkeypatch.setattr(stage, "PLAN", Plan(65_536, 4_096, 0, 4_096))
@@ -99,9 +103,11 @@ async def test_flash_and_beep_through_stemd_are_within_a_picture(script: Path, m
         found, heard = flashes_of(recording), beeps_of(recording)
         off = later(found, heard)
         assert len(off) >= COUNT - 1, studio_.log()[-2000:]
-        print(f"\nflash after beep, ms: {np.round(1000 * off, 1)}, latency {player.latency_ms:.1f} ms")
+        wanted = player.latency_ms / 1000 + LEAD_NS / 1e9
+        rounded = round(wanted * FPS) / FPS - wanted
+        print(f"\nflash after beep, ms: {np.round(1000 * off, 1)}, by rounding {1000 * rounded:.1f}")
         assert all(abs(after - before - ODD) < 0.001 for before, after in pairwise(heard))
-        assert abs(np.mean(off)) < FRAME
+        assert abs(np.mean(off) - rounded) < 1.5 * FRAME
 
 
 def clip(file: Path) -> Path:
@@ -119,28 +125,43 @@ def phase(times: Times) -> float:
     return float(np.median(times % EVERY))
 
 
-async def test_beyond_render_delay_a_clip_comes_later_by_what_was_asked_and_undo_gives_it_back(tmp_path: Path) -> None:
-    """Video Delay holds the clip's own sound back as well."""
-    film = clip(tmp_path / "film.mkv")
+async def clip_around_setup(folder: Path, latency_ms: int) -> Recording:
+    """A recording of the clip before, during and after what `stemd obs setup` makes for a latency."""
+    film = clip(folder / "film.mkv")
     with studio() as studio_, studio_.asking() as obs:
         shown = {"local_file": str(film), "looping": True}
         obs.ask("CreateInput", sceneName=SCENE, inputName="film", inputKind="ffmpeg_source", inputSettings=shown)
         await asyncio.sleep(3)
         obs.ask("StartRecord")
         await asyncio.sleep(3 * EVERY)
-        await asyncio.to_thread(arrange, studio_, "--stream", "desk", "--latency", "850")
+        await asyncio.to_thread(arrange, studio_, "--stream", "desk", "--latency", str(latency_ms))
         await asyncio.sleep(3.5 * EVERY)
         assert main(["obs", "undo", "--port", str(studio_.port), "--password", ENTRY]) == 0
         await asyncio.sleep(3 * EVERY)
-        recording = await asyncio.to_thread(stop_recording, obs)
+        return await asyncio.to_thread(stop_recording, obs)
+
+
+def held_back(times: Times) -> tuple[float, float]:
+    """By how many seconds something comes later while the delay is there, and after it was taken away."""
+    first, middle, last = (
+        times[times < 2.8 * EVERY],
+        times[(times > 3.7 * EVERY) & (times < 6.3 * EVERY)],
+        times[-2:],
+    )
+    held = phase(middle) - phase(first), phase(last) - phase(first)
+    print(f"\nheld back by {1000 * held[0]:.1f} ms")
+    return held
+
+
+async def test_render_delay_holds_the_picture_back_by_what_was_asked_and_undo_gives_it_back(tmp_path: Path) -> None:
+    recording = await clip_around_setup(tmp_path, 250)
+    assert held_back(flashes_of(recording)) == pytest.approx((0.3, 0.0), abs=FRAME / 2)
+    assert held_back(beeps_of(recording)) == pytest.approx((0.0, 0.0), abs=FRAME / 2)
+
+
+async def test_beyond_render_delay_a_clip_comes_later_by_what_was_asked_and_undo_gives_it_back(tmp_path: Path) -> None:
+    """Video Delay holds the clip's own sound back as well."""
+    recording = await clip_around_setup(tmp_path, 850)
+    assert held_back(flashes_of(recording)) == pytest.approx((0.9, 0.0), abs=FRAME)
     # OBS gives the sound of a clip a new place only when it is 70 ms off.
-    for times, tolerance in ((flashes_of(recording), FRAME), (beeps_of(recording), 0.07 + FRAME)):
-        # The stretches: until the delay came, while it was there, and the last two.
-        first, middle, last = (
-            times[times < 2.8 * EVERY],
-            times[(times > 3.7 * EVERY) & (times < 6.3 * EVERY)],
-            times[-2:],
-        )
-        print(f"\nheld back by {1000 * (phase(middle) - phase(first)):.1f} ms")
-        assert abs(phase(middle) - phase(first) - 0.9) < tolerance
-        assert abs(phase(last) - phase(first)) < tolerance
+    assert held_back(beeps_of(recording)) == pytest.approx((0.9, 0.0), abs=0.07 + FRAME)

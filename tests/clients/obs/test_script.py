@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pytest
 
 from stemd_client.obs.websocket import Obs
-from tests.clients.obs.stage import MARGIN, STREAM, music, playing, until
+from tests.clients.obs.stage import MARGIN, STREAM, music, playing
 from tests.clients.obs.studio import RATE, Recording, Studio, stop_recording, studio
 from tests.end_to_end.process import Daemon, folder, running
 from tests.live.performing import find
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("obs"), pytest.mark.timeout(240)]
 

@@ -12,8 +12,8 @@ from stemd_client.obs.delays import RENDER_DELAY, VIDEO_DELAY
 from stemd_client.obs.setup import Wish, browser_settings, set_up, undo
 from stemd_client.obs.websocket import Obs
 from tests.clients.obs.studio import ENTRY, SCENE, Studio, studio
-from tests.devices.pulse import wait_until
 from tests.end_to_end.process import free_port, one_line
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("obs"), pytest.mark.timeout(240)]
 

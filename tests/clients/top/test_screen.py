@@ -1,9 +1,7 @@
 """The screen beside a real daemon: keys move its mixer, others see it, and it may go and come back."""
 
-import asyncio
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -17,6 +15,7 @@ from stemd_client.top.app import TopApp
 from stemd_client.top.knobs import Turn
 from stemd_client.top.watch import first_picture
 from tests.end_to_end.process import Daemon, folder, running
+from tests.waiting import until
 
 SECONDS = 20.0
 
@@ -49,16 +48,6 @@ async def screen(daemon: Daemon, stream: str | None = None) -> AsyncIterator[tup
 def shown(app: TopApp) -> str:
     """The screen's text."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
-
-
-async def until(holds: Callable[[], Any], what: str) -> None:
-    began = time.monotonic()
-    while True:
-        result = holds()
-        if await result if asyncio.iscoroutine(result) else result:
-            return
-        assert time.monotonic() - began < SECONDS, what
-        await asyncio.sleep(0.02)
 
 
 async def mixer(client: Client, stream: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from stemd.audio import Float32Array
@@ -96,12 +96,3 @@ async def heard(address: str, stem: str, stream: str = "desk") -> AsyncIterator[
         finally:
             collecting.cancel()
             await asyncio.gather(collecting, return_exceptions=True)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
-    """Wait until `await condition()` is true."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if await condition():
-                return
-            await asyncio.sleep(0.02)

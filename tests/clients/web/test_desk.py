@@ -15,8 +15,9 @@ from stemd_client import Client
 from stemd_client.web.app import make_app
 from stemd_client.web.blocks import HEADER
 from stemd_client.web.settings import Settings
-from tests.clients.web.performing import RATE, ROOMY, SIZE, playing, until
+from tests.clients.web.performing import RATE, ROOMY, SIZE, playing
 from tests.end_to_end.process import Daemon, folder
+from tests.waiting import until
 
 State = dict[str, Any]
 PATIENCE = 30.0
@@ -126,10 +127,10 @@ async def test_meters_run_while_somebody_looks_at_them_and_no_longer(daemon: Dae
             stream = await page.stream(lambda stream: {"vocals", "rest", "mix", "out"} <= stream["levels"].keys())
             assert stream["levels"]["rest"] == stream["levels"]["instrumental"]
             await page.order(order="watch", looking=False, meters=["desk"])
-            await until(nobody_hears)
+            await until(nobody_hears, "nobody subscribes")
             await page.order(order="watch", looking=True, meters=["desk"])
             await page.stream(lambda stream: "vocals" in stream["levels"])
-        await until(nobody_hears)
+        await until(nobody_hears, "nobody subscribes")
 
 
 @pytest.mark.slow
@@ -157,7 +158,7 @@ async def test_a_browser_that_stops_reading_loses_the_oldest_and_is_told_how_muc
         async def eight_seconds_more() -> bool:
             return (await stream_of(client))["given"] > heads[0].position + 8 * RATE
 
-        await until(eight_seconds_more)
+        await until(eight_seconds_more, "eight seconds more were played")
         while not heads[-1].dropped:
             heads.append(await heading(socket))
     jump = heads[-1].position - heads[-2].position - SIZE

@@ -10,9 +10,10 @@ import pytest
 
 from stemd_client import Client, ConnectionLostError
 from tests.browser.devtools import Browser, Tab, browsing
-from tests.clients.web.performing import ROOMY, playing, serving, until
+from tests.clients.web.performing import ROOMY, playing, serving
 from tests.clients.web.recording import record, wait_for_seconds
 from tests.end_to_end.process import Daemon, folder, free_port
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 FADER = "document.querySelector('[aria-label=\"gain of vocals\"]')"
@@ -46,7 +47,7 @@ async def stands(client: Client, **controls: Any) -> None:
         [stream] = (await client.status())["streams"]
         return all(stream[name] == value for name, value in controls.items())
 
-    await until(so)
+    await until(so, f"the mixer stands at {controls}")
 
 
 async def test_keys_turn_the_mixer(chromium: Browser, url: str, client: Client) -> None:
