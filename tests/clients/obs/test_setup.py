@@ -8,10 +8,10 @@ import pytest
 
 from stemd.cli import main
 from stemd_client.obs import inventory, setup
-from stemd_client.obs.delays import RENDER_DELAY, VIDEO_DELAY
-from stemd_client.obs.setup import Wish, browser_settings, set_up, undo
+from stemd_client.obs.delays import RENDER_DELAY, VIDEO_DELAY, render_setting
+from stemd_client.obs.setup import BUFFER_MS, Wish, browser_settings, set_up, undo
 from stemd_client.obs.websocket import Obs
-from tests.clients.obs.studio import ENTRY, SCENE, Studio, studio
+from tests.clients.obs.studio import ENTRY, FPS, SCENE, Studio, studio
 from tests.end_to_end.process import free_port, one_line
 from tests.waiting import wait_until
 
@@ -136,7 +136,8 @@ def test_a_browser_source_is_made_read_back_and_taken_away(obs: Obs, monkeypatch
     kept: dict[str, Any] = obs.ask("GetInputSettings", inputName="stemd instrumental")["inputSettings"]
     assert kept["url"] == "http://127.0.0.1:7380/listen?stream=desk&stem=instrumental&buffer=150"
     assert kept == {**kept, **browser_settings(wish)}
-    assert everything(obs)[SCENE] == [("stemd delay", RENDER_DELAY, True, 267)]
+    setting = render_setting(100 + BUFFER_MS, FPS)
+    assert everything(obs)[SCENE] == [("stemd delay", RENDER_DELAY, True, setting)]
     assert len([line for line in said if "browser source 'stemd instrumental'" in line]) == 1
     obs.ask("SetInputVolume", inputName="stemd instrumental", inputVolumeMul=0.5)
     set_up(obs, replace(wish, stream="other"), said.append)
