@@ -6,7 +6,6 @@ import itertools
 import os
 import signal
 import subprocess
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse
 
 from tests.browser.chromium import FLAGS
+from tests.waiting import wait_until
 
 SOUND = ("--autoplay-policy=no-user-gesture-required",)
 PATIENCE = 30.0  # seconds for what has to happen on a machine that does other things too
@@ -179,10 +179,10 @@ def _start(profile: Path) -> "subprocess.Popen[bytes]":
 
 def _address(file: Path) -> str:
     """Of its DevTools, once Chromium has written it: a line with the port, and a line with the path."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        lines = file.read_text().split("\n") if file.exists() else []
-        if len(lines) > 1:
-            return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
-        time.sleep(0.05)
-    raise AssertionError(f"Chromium wrote no {file}")
+
+    def lines() -> list[str]:
+        return file.read_text().split("\n") if file.exists() else []
+
+    wait_until(lambda: len(lines()) > 1, f"Chromium wrote {file}", PATIENCE)
+    port, path = lines()[:2]
+    return f"ws://127.0.0.1:{port}{path}"

@@ -23,6 +23,7 @@ from tests.end_to_end.reference import WIRE_PLAN, recording
 from tests.npm import installed
 from tests.protocol.make_golden import GOLDEN
 from tests.protocol.test_golden import NAMES, decoded
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "clients" / "examples" / "node"
@@ -72,10 +73,10 @@ async def begun(script: Path, *arguments: str, address: str) -> AsyncIterator[Pr
 
 
 async def until_pending(client: Client) -> None:
-    while True:
-        if (await client.status())["pending"]:
-            return
-        await asyncio.sleep(0.05)
+    async def pending() -> bool:
+        return bool((await client.status())["pending"])
+
+    await until(pending, "somebody waits for a stream")
 
 
 # The golden bytes.
@@ -205,6 +206,14 @@ async def test_a_listener_hears_a_stream_in_real_time(scripts: Path, daemon: Dae
     assert "48000 Hz, 2 channels, latency" in errors.decode()
     assert "48000 frames heard, 0 blocks dropped" in errors.decode()
     assert listener.returncode == 0
+
+
+async def test_a_stream_that_is_refused_is_told_as_the_daemon_tells_it(scripts: Path) -> None:
+    with running({"server": {"max_streams": 1}}) as full:
+        async with Client(full.address) as client, client.open("first", rate=RATE, timing="free"):
+            done = await asyncio.to_thread(node, scripts / "remove-vocals.mjs", address=full.address, sent=bytes(4_000))
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode() == "1 streams are open, the most that server.max_streams allows\n"
 
 
 def test_what_the_daemon_refuses_arrives_as_an_error(scripts: Path, daemon: Daemon) -> None:

@@ -1,4 +1,4 @@
-"""Every client command finds the daemon of this user without flags, and says how to start one where there is none."""
+"""Client commands look for the daemon of this user without flags, and say how to start one where there is none."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`status` tells the level of each stem that is listened to, as its listeners could measure it."""
+"""`status` names the stems, and tells the level of each that is listened to, as its listeners could measure it."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -25,6 +25,7 @@ async def test_levels_are_those_of_what_has_left_and_of_nothing_else(daemon: Dae
         # Nobody takes a block, so the stream stands still once every subscription's credit is used up.
         while not (state and all(sub["waiting"] for sub in state["subscriptions"])):
             [state] = [s for s in (await client.status())["streams"] if s["stream"] == name]
+        assert tuple(state["stems"]) == stream.opened.stems
         assert list(state["levels"]) == ["vocals", "mix", "instrumental"]
         for stem, sub in zip(LISTENED, subs, strict=True):
             meter, at = PeakMeter(RATE), 0

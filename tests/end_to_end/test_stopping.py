@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stemd.address import Address
-from stemd.protocol import Closed, Fault, Plan, Pong
+from stemd.protocol import Closed, Fault, Plan, Pong, Subscribe
 from tests.end_to_end.process import Daemon, folder, running
 from tests.end_to_end.raw import BLOCK, Heard, Raw, connected
 from tests.end_to_end.reference import offline, recording
@@ -142,6 +142,10 @@ def test_nothing_new_is_taken_while_it_stops_and_questions_are_answered(mixture:
         daemon.signal()
         daemon.wait_until_stopping()
         assert raw.open("more").code == "stream-closed"
+        assert (
+            raw.ask(Subscribe, stream="more", stem="mix", format="f32le", delivery="live", credit=1).code
+            == "stream-closed"
+        )
         raw.mixture("file", LENGTH, mixture[:, :BLOCK])
         assert raw.fault("stream-closed").stream == "file"
         assert [stream["stream"] for stream in raw.state()["streams"]] == ["file"]

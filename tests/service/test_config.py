@@ -92,4 +92,5 @@ def test_addresses() -> None:
 
 
 def test_the_default_address_can_be_read() -> None:
-    Address.parse(default_address())
+    address = Address.parse(default_address())
+    assert address.requests != address.stems

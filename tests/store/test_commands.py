@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from tests.store.graphs import graph, model_folder
 from tests.store.hub_server import Hub
 from tests.store.states import names
+from tests.waiting import wait_until
 
 GRAPH = "x_vocals.onnx"
 SIZE = 3_000_000
@@ -84,10 +84,8 @@ def test_killed_while_it_fetches_it_goes_on_from_there(hub: Hub, variables: dict
     pull = ("pull", "tiny", "--repo", hub.repository, "--yes")
     running = subprocess.Popen(command(*pull), env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     store = tmp_path / "data" / "stemd" / "models"
-    deadline = time.monotonic() + 30
-    while sum(path.stat().st_size for path in store.glob(f".tiny.pull/{GRAPH}.*.part")) < 1_900_000:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    parts = f".tiny.pull/{GRAPH}.*.part"
+    wait_until(lambda: sum(path.stat().st_size for path in store.glob(parts)) >= 1_900_000, "most has come")
     busy = stemd(variables, *pull)
     assert "another stemd is fetching or changing 'tiny'" in busy.stderr
     running.kill()

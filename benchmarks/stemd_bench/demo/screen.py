@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from stemd_bench.demo.playing import Heard, Performance, Watch
+from stemd_client.figures import bar
 
 _FRAMES_EVERY: Final = 0.2  # seconds between pictures in a terminal; drawing takes time from listening
 _LINES_EVERY: Final = 5.0  # seconds between plain lines
-_LOWEST, _HIGHEST = -60.0, 0.0  # dBFS at the ends of a meter
 _CELLS: Final = 30
 _NETWORK: Final = {"vocals": "{load:.0%}", "instrumental": "as vocals", "mix": "no network"}
 
@@ -68,8 +68,4 @@ def _load(show: Performance, stem: str) -> str:
 
 
 def _meter(level: float) -> Text:
-    filled = round(_CELLS * (min(max(level, _LOWEST), _HIGHEST) - _LOWEST) / (_HIGHEST - _LOWEST))
-    loud = round(_CELLS * (-6.0 - _LOWEST) / (_HIGHEST - _LOWEST))
-    bar = Text("█" * min(filled, loud), style="green")
-    bar.append("█" * max(0, filled - loud), style="yellow")
-    return bar.append("·" * (_CELLS - filled), style="dim")
+    return Text.assemble(*bar(level, _CELLS))

@@ -1,6 +1,7 @@
 // Hears a stem of a stream, open or yet to come, until it ends: raw 16-bit samples to stdout, news to stderr.
 //   node listen.mjs live vocals | ffplay -f s16le -ar 48000 -ch_layout stereo -
 // Another daemon: $STEMD_ADDRESS.
+import { once } from "node:events";
 import { Stemd } from "./stemd.mjs";
 
 async function main([stream, stem]) {
@@ -13,7 +14,7 @@ async function main([stream, stem]) {
       console.error(`${header.rate} Hz, ${header.channels} channels, latency ${latency} ms`);
     }
     heard += header.frames;
-    process.stdout.write(pcm);
+    if (!process.stdout.write(pcm)) await once(process.stdout, "drain");
     if (header.flags.includes("end")) console.error(`${heard} frames heard, ${header.dropped} blocks dropped`);
     if (header.flags.includes("cut")) throw new Error("the stream was cut off; its end is missing");
   }

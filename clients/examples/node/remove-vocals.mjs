@@ -18,16 +18,22 @@ async function feed(client, name) {
   return stream.close();
 }
 
+async function hear(blocks) {
+  for await (const [, pcm] of blocks) if (!process.stdout.write(pcm)) await once(process.stdout, "drain");
+}
+
 async function main([stem = "instrumental"]) {
   const client = await Stemd.connect();
   const name = `node-${process.pid}`;
   // Subscribed before the stream is there, so that not one frame is missed.
   const blocks = await client.subscribe(name, stem, { format: "s16le", delivery: "lossless" });
-  const closed = feed(client, name);
-  closed.catch(() => client.close()); // so that nobody waits for blocks that never come
-  for await (const [, pcm] of blocks) if (!process.stdout.write(pcm)) await once(process.stdout, "drain");
-  if ((await closed).cut) throw new Error("the daemon stopped; the end is missing");
-  await client.close();
+  try {
+    // What fails first is the cause: of a stream that was refused no block ever comes.
+    const [{ cut }] = await Promise.all([feed(client, name), hear(blocks)]);
+    if (cut) throw new Error("the daemon stopped; the end is missing");
+  } finally {
+    await client.close();
+  }
 }
 
 process.stdout.on("error", () => process.exit(141)); // whoever read has gone

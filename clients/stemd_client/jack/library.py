@@ -3,7 +3,6 @@
 import ctypes
 import importlib
 from collections.abc import Callable
-from ctypes.util import find_library
 from typing import Any, Final
 
 from stemd.errors import DeviceError
@@ -63,8 +62,8 @@ class Latencies:
     """
 
     def __init__(self, client: Any, changed: Callable[[int], None]) -> None:
-        self._library = ctypes.CDLL(find_library("jack"))
         self._module = importlib.import_module("jack")
+        self._library = ctypes.CDLL(self._module._libname)  # the one that it found, and has open already
         self._client = client
         self._callback = _CALLBACK(lambda mode, _: changed(mode))  # kept: ctypes does not
         self._library.jack_set_latency_callback(self._address(client), self._callback, None)

@@ -175,7 +175,8 @@ class Passage:
         """Listen to the stems that are connected, and no longer to those that have not been for a while."""
         now = time.monotonic()
         for voice in self._engine.voices:
-            if voice.stem not in opened.stems:
+            if voice.stem not in opened.stems:  # a daemon before had it
+                voice.leave()
                 continue
             if voice.asked_for():
                 self._idle.pop(voice.stem, None)

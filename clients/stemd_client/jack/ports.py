@@ -8,7 +8,7 @@ from typing import Any, Final
 from stemd.errors import DeviceError
 from stemd_client.jack.engine import Engine, Voice
 from stemd_client.jack.latency import through
-from stemd_client.jack.library import CAPTURE, PLAYBACK, Latencies, Range
+from stemd_client.jack.library import CAPTURE, Latencies, Range
 from stemd_client.jack.wiring import INPUT
 
 _INPUT_SECONDS: Final = 30  # that may wait to be sent: while JACK freewheels, as many as the longest latency
@@ -109,10 +109,6 @@ class Ports:
 
     def _connected(self, ports: Iterable[Any], mode: int) -> Iterable[Range]:
         return [self._latencies.get(port, mode) for port in ports if port.number_of_connections]
-
-    def latency(self, port: Any) -> Range:
-        """What JACK holds for the latency of an own port: before it, if it is an output, else behind it."""
-        return self._latencies.get(port, CAPTURE if port.is_output else PLAYBACK)
 
     def _resized(self, period: int) -> None:
         if period != self.engine.period:

@@ -112,6 +112,7 @@ class Program:
         Raises:
             DeviceError: JACK has gone.
             StemdError: the daemon refuses the stream, when it is first asked.
+            BrokenPipeError: nobody reads any more what is shown.
         """
         ports = self._ports
         self._show.say(f"JACK client {ports.name!r} at {ports.rate} Hz, {ports.engine.period} frames a period")
@@ -119,12 +120,14 @@ class Program:
         showing = asyncio.create_task(self._keep_showing())
         try:
             while not stop.is_set():
-                await self._until_changed(self._stay(), stopping)
+                await self._until_changed(self._stay(), stopping, showing)
         finally:
             for task in (stopping, showing):
                 task.cancel()
 
-    async def _until_changed(self, work: Coroutine[Any, Any, None], stopping: "asyncio.Task[Any]") -> None:
+    async def _until_changed(
+        self, work: Coroutine[Any, Any, None], stopping: "asyncio.Task[Any]", showing: "asyncio.Task[None]"
+    ) -> None:
         """Work until JACK's period or freewheeling is another, or it is time to stop."""
         engine = self._ports.engine
         before = (engine.period, engine.freewheeling)
@@ -132,7 +135,7 @@ class Program:
         try:
             while not stopping.done() and (engine.period, engine.freewheeling) == before:
                 changing = asyncio.create_task(self._changed.wait())
-                await asyncio.wait({working, changing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({working, changing, stopping, showing}, return_when=asyncio.FIRST_COMPLETED)
                 changing.cancel()
                 self._changed.clear()
                 if working.done():
@@ -140,6 +143,8 @@ class Program:
                     return
                 if self._ports.gone is not None:
                     raise DeviceError(f"the JACK server has gone: {self._ports.gone}; start it and this again")
+                if showing.done():
+                    showing.result()  # it ends by a fault only
                 self._wire()
         finally:
             working.cancel()

@@ -1,11 +1,12 @@
 """What `stemd jack` tells: what was opened, and how things stand."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from stemd.dsp.levels import SILENCE_DB, decibels
 from stemd.protocol import Opened
+from stemd_client.figures import cut
 
 if TYPE_CHECKING:
     from stemd_client.jack.passage import Counts, Passage
@@ -76,11 +77,7 @@ def snapshot(ports: "Ports", passage: "Passage | None", counts: "Counts") -> Sna
         underruns=sum(voice.underruns for voice in engine.voices),
         missing=max((voice.missing for voice in engine.voices), default=0),
         late=sum(voice.ring.late for voice in engine.voices),
-        streams=counts.streams,
-        broken=counts.broken,
-        skipped=counts.skipped,
-        stalls=counts.stalls,
-        degraded=counts.degraded,
+        **asdict(counts),
     )
 
 
@@ -105,7 +102,7 @@ def line(now: Snapshot, width: int | None = None) -> str:
     text = (
         f"{state}in {_level(now.input)}  {heard or 'no stem is connected'}{latency}  {', '.join(faults) or 'no faults'}"
     )
-    return text if width is None else text[:width]
+    return text if width is None else cut(text, width)
 
 
 def opening(opened: Opened, rate: int, delay: int, *, freewheeling: bool) -> Sequence[str]:

@@ -1,5 +1,6 @@
 """Connections as asked: which ports a word means, and connecting them, also those that appear later."""
 
+import errno
 import re
 import time
 from collections import deque
@@ -138,7 +139,7 @@ class Wiring:
         try:
             self._client.connect(*pair)
         except self._module.JackErrorCode as exc:
-            if exc.code == 17:  # EEXIST: it was there already
+            if exc.code == errno.EEXIST:  # it was there already
                 self._made[pair] = time.monotonic()
             return False  # the other client is not ready yet, or has just gone: another look follows
         self._made[pair] = time.monotonic()

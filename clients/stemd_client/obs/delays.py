@@ -59,7 +59,8 @@ def plan_delays(delay_ms: int, scenes: Mapping[str, Sequence[Picture]], pictures
 
     Args:
         delay_ms: 0 or less asks for nothing.
-        scenes: names of scenes, and what each shows, also by way of groups and other scenes.
+        scenes: names of scenes, and what each shows, also by way of groups and other scenes; that counts only beyond
+            500 ms.
         pictures_per_second: of OBS.
     """
     if delay_ms <= 0:

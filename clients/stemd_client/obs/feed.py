@@ -20,6 +20,7 @@ Push = Callable[[Float32Array, int, int], None]
 _LOOK: Final = 1.0  # seconds between two looks at the daemon's state
 _RETRY: Final = 1.0
 _PINGS: Final = 5
+_CLOCK: Final = 60  # looks between two comparisons with the daemon's clock, from which another host's drifts away
 DERIVED: Final = ("instrumental", "mix", "out")
 
 
@@ -56,6 +57,7 @@ class Feed:
         self._push, self._wanted = push, wanted
         self._last_gain = gain
         self._streams: dict[str, dict[str, Any]] = {}
+        self._offset_ns = 0  # the daemon's clock less this host's
         self._loop = asyncio.SelectorEventLoop()  # ZeroMQ cannot use the default one on Windows
         self._changed = asyncio.Event()
         self._over = False
@@ -103,6 +105,7 @@ class Feed:
         self._say(str(error))
 
     async def _work(self, client: Client, wanted: Wanted) -> None:
+        self._offset_ns = await _clock_offset(client)
         await self._look(client)
         looking = asyncio.create_task(self._keep_looking(client))
         try:
@@ -115,8 +118,10 @@ class Feed:
 
     async def _keep_looking(self, client: Client) -> None:
         while True:
-            await asyncio.sleep(_LOOK)
-            await self._look(client)
+            for _ in range(_CLOCK):
+                await asyncio.sleep(_LOOK)
+                await self._look(client)
+            self._offset_ns = await _clock_offset(client)
 
     async def _look(self, client: Client) -> None:
         state = await client.status()
@@ -132,7 +137,7 @@ class Feed:
             await asyncio.sleep(_LOOK / 4)
 
     async def _hear(self, client: Client, name: str, wanted: Wanted) -> None:
-        offset_ns, timeline, incarnation = await _clock_offset(client), Timeline(), ""
+        timeline, incarnation = Timeline(), ""
         async with client.subscribe(name, wanted.stem) as subscription:
             self._say(f"connected; waiting for {name}/{wanted.stem}")
             while True:
@@ -150,11 +155,11 @@ class Feed:
                 if self._streams.get(name, {}).get("timing") == "free":
                     self._say(f"stream {name!r} runs as fast as it can (timing free); OBS needs one in real time")
                     continue
-                self._play(block, timeline, offset_ns)
+                self._play(block, timeline)
 
-    def _play(self, block: StemBlock, timeline: Timeline, offset_ns: int) -> None:
+    def _play(self, block: StemBlock, timeline: Timeline) -> None:
         header = block.header
-        place = timeline.place(header, offset_ns)
+        place = timeline.place(header, self._offset_ns)
         if place.missing:
             silence = np.zeros((header.channels, place.missing), np.float32)
             self._push(silence, header.rate, place.missing_ns)
@@ -173,8 +178,8 @@ class Feed:
         )
 
     def _say(self, text: str) -> None:
-        named = [part for stream in self._streams.values() for part in stream.get("gains", ()) if part != "rest"]
-        self.state = FeedState(text, tuple(self._streams), tuple(dict.fromkeys((*DERIVED, *named))))
+        stems = dict.fromkeys(stem for stream in self._streams.values() for stem in stream.get("stems", ()))
+        self.state = FeedState(text, tuple(self._streams), tuple(stems) or DERIVED)
 
 
 async def _clock_offset(client: Client) -> int:

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,16 +11,16 @@ _FLATPAK: Final = "com.obsproject.Studio"
 _BINDINGS: Final = "obs-scripting/_obspython.so"
 
 
-def config_folder(*, flatpak: bool = False, env: Mapping[str, str] = os.environ) -> Path:
+def config_folder(*, flatpak: bool = False) -> Path:
     """The folder of OBS' own configuration, whether it is there or not."""
-    home = Path(env.get("HOME") or Path.home())
+    home = Path.home()
     if flatpak:
         return home / ".var/app" / _FLATPAK / "config/obs-studio"
     if sys.platform == "win32":
-        return Path(env.get("APPDATA") or home / "AppData/Roaming") / "obs-studio"
+        return Path(os.environ.get("APPDATA") or home / "AppData/Roaming") / "obs-studio"
     if sys.platform == "darwin":
         return home / "Library/Application Support/obs-studio"
-    return Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "obs-studio"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "obs-studio"
 
 
 def script_folder(*, flatpak: bool = False) -> Path:

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import requires, version
@@ -19,6 +20,7 @@ PACKAGES: Final = "packages"
 _MARK: Final = "made-by-stemd.txt"
 _NOTE: Final = "`stemd obs install-script` made this folder; `stemd obs remove-script` deletes it.\n"
 
+_LEAST: Final = 11  # Python 3.11, as `requires-python` says
 _SECONDS: Final = 600
 
 Fetch = Callable[[Path, str, list[str]], None]
@@ -29,12 +31,13 @@ class Installed:
     """What was made."""
 
     script: Path
-    python: str
     size: int  # bytes
 
 
 def install(folder: Path, python: str, fetch: Fetch | None = None) -> Installed:
     """Make the folder, or make it anew; what was there before stays until the new one is whole.
+
+    Copies of the script under other names, each for a stem of its own, become the new script; changed ones stay.
 
     Args:
         folder: of the script; its parents are made.
@@ -42,29 +45,25 @@ def install(folder: Path, python: str, fetch: Fetch | None = None) -> Installed:
         fetch: puts packages for a version of Python into a folder; None: pip does.
 
     Raises:
-        ConfigError: `python` is no version, or the folder is not one that this function made.
+        ConfigError: `python` is no version or too old, or the folder is not one that this function made.
         StemdError: packages cannot be fetched.
     """
-    if not re.fullmatch(r"3\.\d+", python):
-        raise ConfigError(f"--python {python!r} is not a version such as 3.11")
+    _check_python(python)
+    folder = folder.resolve()
     _check_ours(folder)
-    new = folder.with_name(f"{folder.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    packages = new / PACKAGES
     try:
-        packages.mkdir(parents=True)
-        _copy_own(packages)
-        (fetch or _pip)(packages, python, _requirements())
-        shutil.copyfile(Path(__file__).with_name(SCRIPT), new / SCRIPT)
-        (new / _MARK).write_text(_NOTE, "utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        new.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # What cannot be deleted of the old one is no reason to say that the new one is not there.
+        with tempfile.TemporaryDirectory(prefix="stemd-", dir=folder.parent, ignore_cleanup_errors=True) as place:
+            new = Path(place) / "new"
+            _make(new, folder, python, fetch or _pip)
+            if folder.exists():
+                folder.rename(Path(place) / "old")
+            new.rename(folder)
     except OSError as exc:
         raise StemdError(f"cannot write the script to {folder}: {exc}") from exc
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return Installed(folder / SCRIPT, python, size)
+    return Installed(folder / SCRIPT, size)
 
 
 def remove(folder: Path) -> bool:
@@ -73,6 +72,7 @@ def remove(folder: Path) -> bool:
     Raises:
         ConfigError: the folder is not one that `install` made.
     """
+    folder = folder.resolve()
     if not folder.exists():
         return False
     _check_ours(folder)
@@ -80,9 +80,39 @@ def remove(folder: Path) -> bool:
     return True
 
 
+def _check_python(python: str) -> None:
+    found = re.fullmatch(r"3\.(\d+)", python)
+    if not found:
+        raise ConfigError(f"--python {python!r} is not a version such as 3.11")
+    if int(found[1]) < _LEAST:
+        raise ConfigError(
+            f"the script needs Python 3.{_LEAST} or newer, and this would be {python}: take an OBS that runs a newer"
+            " one, or a browser source (stemd obs setup --sound browser)"
+        )
+
+
 def _check_ours(folder: Path) -> None:
     if folder.exists() and not (folder / _MARK).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} was not made by `stemd obs install-script`; choose another --folder")
+
+
+def _make(new: Path, old: Path, python: str, fetch: Fetch) -> None:
+    packages = new / PACKAGES
+    packages.mkdir(parents=True)
+    _copy_own(packages)
+    fetch(packages, python, _requirements())
+    shutil.copyfile(Path(__file__).with_name(SCRIPT), new / SCRIPT)
+    (new / _MARK).write_text(_NOTE, "utf-8")
+    _keep_scripts(old, new)
+
+
+def _keep_scripts(old: Path, new: Path) -> None:
+    """Carry over what else was put beside the script; a copy of it becomes the new one."""
+    before = (old / SCRIPT).read_bytes() if (old / SCRIPT).exists() else None
+    for script in old.glob("*.py"):
+        if script.name != SCRIPT:
+            copied = script.read_bytes() == before
+            shutil.copyfile(new / SCRIPT if copied else script, new / script.name)
 
 
 def _copy_own(packages: Path) -> None:

@@ -1,6 +1,7 @@
 """What a running OBS shows, and what this package made in it before."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, Final
 
 from stemd.errors import StemdError
@@ -10,7 +11,7 @@ from stemd_client.obs.websocket import NOT_FOUND, Obs, RefusedError
 FILTER: Final = "stemd delay"
 BROWSER: Final = "browser_source"
 SOURCE: Final = "stemd"  # how the names of our sources begin
-_PROBE: Final = "stemd probe"
+_PROBE: Final = "stemd probe"  # on a source for as long as it takes to ask what OBS lets it have
 
 
 def scene_names(obs: Obs, asked: list[str]) -> list[str]:
@@ -32,7 +33,10 @@ def scene_names(obs: Obs, asked: list[str]) -> list[str]:
 
 
 def pictures(obs: Obs, scene: str) -> list[Picture]:
-    """What a scene shows, also by way of groups and other scenes; sources that only sound are left out."""
+    """What a scene shows, also by way of groups and other scenes; sources that only sound are left out.
+
+    Each source has a filter that does nothing for a moment.
+    """
     names = dict.fromkeys(name for name, is_scene in _shown(obs, scene) if not is_scene)
     shown = [name for name in names if _takes(obs, name, RENDER_DELAY)]
     return [Picture(name, _takes(obs, name, VIDEO_DELAY)) for name in shown]
@@ -92,18 +96,17 @@ def filters(obs: Obs, source: str) -> list[dict[str, Any]]:
     return found
 
 
-def own_filters(obs: Obs) -> list[str]:
-    """The sources and scenes that have a delay of ours."""
+def own_filters(obs: Obs) -> list[tuple[str, str]]:
+    """Delays of ours, and probes that a broken connection left: the source or scene, and the filter's name."""
     scenes = [str(each["sceneName"]) for each in obs.ask("GetSceneList")["scenes"]]
     inputs = [str(each["inputName"]) for each in obs.ask("GetInputList")["inputs"]]
     groups = [str(each) for each in obs.ask("GetGroupList")["groups"]]
+    ours = set(product((FILTER, _PROBE), (RENDER_DELAY, VIDEO_DELAY)))
     return [
-        name
+        (name, each["filterName"])
         for name in (*scenes, *groups, *inputs)
-        if any(
-            each["filterName"] == FILTER and each["filterKind"] in {RENDER_DELAY, VIDEO_DELAY}
-            for each in filters(obs, name)
-        )
+        for each in filters(obs, name)
+        if (each["filterName"], each["filterKind"]) in ours
     ]
 
 
@@ -117,6 +120,12 @@ def own_browsers(obs: Obs) -> list[str]:
             if "/listen?stream=" in str(settings.get("url", "")):
                 found.append(name)
     return found
+
+
+def is_taken(obs: Obs, name: str) -> bool:
+    """Whether a source has this name that is no browser source of ours."""
+    inputs = [str(each["inputName"]) for each in obs.ask("GetInputList")["inputs"]]
+    return name in inputs and name not in own_browsers(obs)
 
 
 def script_runs(obs: Obs) -> bool:

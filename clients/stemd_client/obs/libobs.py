@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -30,16 +30,13 @@ class SourceOutput:
     """Gives samples to a source; may be called from any thread while the source is held.
 
     Args:
-        source: the address of an `obs_source_t`.
-        library: that has the function; None: the libobs of the OBS that this runs in.
+        source: the address of an `obs_source_t` of the OBS that this runs in.
     """
 
-    def __init__(self, source: int, library: Any = None) -> None:
+    def __init__(self, source: int) -> None:
         self._source = ctypes.c_void_p(source)
-        if library is None:
-            # On Windows names are looked up by library, elsewhere in the whole process, whatever libobs is called.
-            library = ctypes.CDLL("obs.dll" if os.name == "nt" else None)
-        self._output = library.obs_source_output_audio
+        # On Windows names are looked up by library, elsewhere in the whole process, whatever libobs is called.
+        self._output = ctypes.CDLL("obs.dll" if os.name == "nt" else None).obs_source_output_audio
         self._output.argtypes = (ctypes.c_void_p, ctypes.POINTER(_SourceAudio))
         self._output.restype = None
 

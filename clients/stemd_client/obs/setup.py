@@ -6,12 +6,21 @@ from typing import Final, Literal
 from urllib.parse import urlencode
 
 from stemd.errors import StemdError
-from stemd_client.obs.delays import RENDER_DELAY, VIDEO_DELAY, Delay, advice, plan_delays
+from stemd_client.obs.delays import (
+    RENDER_DELAY,
+    RENDER_LIMIT_MS,
+    VIDEO_DELAY,
+    Delay,
+    DelayPlan,
+    advice,
+    plan_delays,
+)
 from stemd_client.obs.inventory import (
     BROWSER,
     FILTER,
     SOURCE,
     filters,
+    is_taken,
     own_browsers,
     own_filters,
     pictures,
@@ -64,17 +73,15 @@ def set_up(obs: Obs, wish: Wish, say: Say) -> None:
     """Make it so; what was made before goes first.
 
     Raises:
-        StemdError: there is no such scene, no browser source where one was asked for, or OBS keeps another value.
+        StemdError: there is no such scene, no browser source where one was asked for, another source has its name, or
+            OBS keeps another value.
     """
     scenes = scene_names(obs, wish.scenes)
-    browser = _by_browser(obs, wish.sound)
-    shown = {scene: [each for each in pictures(obs, scene) if not each.name.startswith(SOURCE)] for scene in scenes}
-    path_ms = BUFFER_MS if browser else LEAD_NS / 1e6
-    video = obs.ask("GetVideoSettings")
-    pictures_per_second = video["fpsNumerator"] / video["fpsDenominator"]
-    plan = plan_delays(round(wish.latency_ms + path_ms + wish.trim_ms), shown, pictures_per_second)
-    say(f"{wish.stream}/{wish.stem} is {wish.latency_ms:.0f} ms late, and {path_ms:.0f} ms more on its way into OBS")
     name = f"{SOURCE} {wish.stem}"
+    browser = _by_browser(obs, wish.sound, name)
+    path_ms = BUFFER_MS if browser else LEAD_NS / 1e6
+    plan = _planned(obs, scenes, round(wish.latency_ms + path_ms + wish.trim_ms))
+    say(f"{wish.stream}/{wish.stem} is {wish.latency_ms:.0f} ms late, and {path_ms:.0f} ms more on its way into OBS")
     if not wish.dry:
         undo(obs, lambda _: None, keep=name if browser else "")
     if browser:
@@ -96,9 +103,9 @@ def set_up(obs: Obs, wish: Wish, say: Say) -> None:
 def undo(obs: Obs, say: Say, *, dry: bool = False, keep: str = "") -> int:
     """Take away what `set_up` made, and nothing else, but for a browser source to `keep`; how many things that were."""
     browsers, sources = [name for name in own_browsers(obs) if name != keep], own_filters(obs)
-    for name in sources:
+    for name, made in sources:
         if not dry:
-            obs.ask("RemoveSourceFilter", sourceName=name, filterName=FILTER)
+            obs.ask("RemoveSourceFilter", sourceName=name, filterName=made)
         say(f"{'would remove' if dry else 'removed'} the delay of {name!r}")
     for name in browsers:
         if not dry:
@@ -111,13 +118,27 @@ def _would(wish: Wish) -> str:
     return "would make" if wish.dry else "made"
 
 
-def _by_browser(obs: Obs, sound: Sound) -> bool:
+def _planned(obs: Obs, scenes: list[str], delay_ms: int) -> DelayPlan:
+    """What is asked of each source touches it for a moment, on air: only where it counts what a scene shows."""
+    shown = {scene: pictures(obs, scene) if delay_ms > RENDER_LIMIT_MS else [] for scene in scenes}
+    others = {scene: [each for each in shown[scene] if not each.name.startswith(SOURCE)] for scene in scenes}
+    video = obs.ask("GetVideoSettings")
+    return plan_delays(delay_ms, others, video["fpsNumerator"] / video["fpsDenominator"])
+
+
+def _by_browser(obs: Obs, sound: Sound, name: str) -> bool:
     if sound == "script":
         return False
     has_it = BROWSER in obs.ask("GetInputKindList")["inputKinds"]
     if sound == "browser" and not has_it:
         raise StemdError(NO_BROWSER)
-    return has_it and (sound == "browser" or not script_runs(obs))
+    browser = has_it and (sound == "browser" or not script_runs(obs))
+    if browser and is_taken(obs, name):
+        raise StemdError(
+            f"OBS has a source {name!r} that `setup` did not make: where it is the script's, take the script out of"
+            " Tools > Scripts, or say --sound script; another one needs another name"
+        )
+    return browser
 
 
 def browser_settings(wish: Wish) -> dict[str, object]:

@@ -30,13 +30,12 @@ class Place:
 class Timeline:
     """Gives the blocks of a subscription their times.
 
-    A block is due `latency` after its capture, and a constant `lead` later. Times are counted on from the first block
-    by position, so that neither jitter nor rounding comes between two blocks; where the source's clock has moved
-    `JUMP_NS` away, they begin anew. A hole of at most a second is told as missing, for OBS would close up a short one.
+    A block is due `latency` after its capture, and `LEAD_NS` later. Times are counted on from the first block by
+    position, so that neither jitter nor rounding comes between two blocks; where the source's clock has moved `JUMP_NS`
+    away, they begin anew. A hole of at most a second is told as missing, for OBS would close up a short one.
     """
 
-    def __init__(self, lead_ns: int = LEAD_NS) -> None:
-        self._lead_ns = lead_ns
+    def __init__(self) -> None:
         self._stream = ""  # the incarnation that the rest is about
         self._zero_ns = 0  # when position 0 would be due
         self._next = 0
@@ -50,7 +49,7 @@ class Timeline:
         """
         since_zero = header.position * SECOND // header.rate
         latency_ns = header.latency * SECOND // header.rate
-        promised = header.capture_ns - offset_ns + latency_ns + self._lead_ns
+        promised = header.capture_ns - offset_ns + latency_ns + LEAD_NS
         missing = header.position - self._next
         if header.incarnation != self._stream or abs(self._zero_ns + since_zero - promised) >= JUMP_NS:
             self._stream, self._zero_ns, missing = header.incarnation, promised - since_zero, 0

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from stemd.errors import StemdError
 from stemd_client.top.choice import Choice, chosen_part, chosen_stream, other_part, other_stream
 from stemd_client.top.details import details
-from stemd_client.top.knobs import Turn, turn
+from stemd_client.top.knobs import PANIC, Turn, turn
 from stemd_client.top.picture import Picture
 from stemd_client.top.view import HELP, KEYS, headline, streams
 from stemd_client.top.watch import Watch
@@ -78,7 +78,9 @@ class TopApp(App[StemdError | None]):
         if self._helping or event.character == "?":
             self._helping = not self._helping
             self._refresh()
-        elif event.key in _CHOOSE:
+            if event.character not in PANIC:
+                return
+        if event.key in _CHOOSE:
             across, down = _CHOOSE[event.key]
             choose, step = (other_stream, across) if across else (other_part, down)
             self.choice = choose(picture.state, self.choice, step)

@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 from typing import Final
 
-from stemd.errors import ConfigError, ConnectionLostError, StemdError
+from stemd.errors import ConfigError, ConnectionLostError
 from stemd_client import Client, stay_connected
 from stemd_client.running import run
 from stemd_client.top.watch import first_picture
@@ -27,23 +27,23 @@ def top(address: str | None, interval: float, stream: str | None) -> int:
     _check(interval)
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         raise ConfigError("`stemd top` draws on a terminal, and this is none; `stemd top --json` writes lines instead")
-    if fault := run(_screen(address, interval, stream)):
-        raise fault
-    return 0
+    return run(_screen(address, interval, stream))
 
 
-async def _screen(address: str | None, interval: float, stream: str | None) -> StemdError | None:
+async def _screen(address: str | None, interval: float, stream: str | None) -> int:
     import_module("textual")  # first, so that what is told to be missing is not what it brings along
     from stemd_client.top.app import TopApp  # noqa: PLC0415 - slow to import, and in an extra
 
     picture = await first_picture(address)
     app = TopApp(picture, interval, stream)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name) and os.name == "posix":
+    if os.name == "posix":
+        for number in (signal.SIGTERM, signal.SIGHUP):
             # Else the terminal would stay as it is now: another screen, no echo.
-            asyncio.get_running_loop().add_signal_handler(getattr(signal, name), app.exit)
+            asyncio.get_running_loop().add_signal_handler(number, app.exit)
     # The terminal's own mouse goes on to mark and copy text.
-    return await app.run_async(mouse=False)
+    if fault := await app.run_async(mouse=False):
+        raise fault
+    return app.return_code or 0  # 1 where the screen itself failed, which it has shown
 
 
 def lines(address: str | None, interval: float) -> int:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from stemd_client.figures import bar, cut, gain_text, level_text
 from stemd_client.top.choice import Choice, State, chosen_part, chosen_stream
-from stemd_client.top.picture import Picture
+from stemd_client.top.picture import Picture, devices_of
 from stemd_client.top.table import Column, table
 from stemd_client.top.view import latency_text
 
@@ -98,8 +98,8 @@ def listeners(state: State, stream: State, width: int) -> list[Text]:
 
 
 def _devices(state: State, stream: State, width: int) -> list[Text]:
-    devices: Mapping[str, Any] | None = state.get("devices")
-    if not devices or devices["capture"]["stream"] != stream["stream"]:
+    devices = devices_of(state, stream)
+    if not devices:
         return []
     capture, playback = devices["capture"], devices.get("playback")
     ends = [("capture", capture, _counts(capture, "xruns", "lost", "broken"))]

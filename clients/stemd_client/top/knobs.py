@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-_LEAST_DB, _MOST_DB = -60.0, 18.0
+from stemd.protocol import LOUDEST
+
+_LEAST_DB, _MOST_DB = -60.0, float(math.floor(20 * math.log10(LOUDEST)))
 _STEPS_DB: Final = {"+": 1.0, "=": 1.0, "-": -1.0, "_": -1.0, ".": 0.1, ",": -0.1}
 _WET_STEPS: Final = {"w": -0.1, "W": 0.1}
 PANIC: Final = ("p", " ")

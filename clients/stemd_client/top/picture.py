@@ -57,10 +57,16 @@ def _counts(state: State) -> Iterator[tuple[tuple[str, str], int]]:
                 yield (stream["incarnation"], counter), count
 
 
+def devices_of(state: State, stream: State) -> Mapping[str, Any] | None:
+    """The state of the sound devices that a stream is captured from and played to; None where it has none."""
+    devices: Mapping[str, Any] | None = state.get("devices")
+    return devices if devices and devices["capture"]["stream"] == stream["stream"] else None
+
+
 def xruns(state: State, stream: State) -> int | None:
     """Those of the sound devices that a stream is captured from and played to; None where it has none."""
-    devices = state.get("devices")
-    if not devices or devices["capture"]["stream"] != stream["stream"]:
+    devices = devices_of(state, stream)
+    if not devices:
         return None
     playback = devices.get("playback") or {}
     return int(devices["capture"]["xruns"]) + int(playback.get("xruns", 0))

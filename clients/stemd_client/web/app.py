@@ -5,17 +5,20 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from aiohttp import ClientConnectionError, WSMsgType, web
+from aiohttp import web
 
+from stemd.audio import Format
 from stemd.protocol import NAME
 from stemd_client.web import phone
+from stemd_client.web.attending import answered, attend
 from stemd_client.web.desk import Desk
 from stemd_client.web.link import Link
-from stemd_client.web.listening import hear
+from stemd_client.web.listening import FORMATS, hear
 from stemd_client.web.page_queue import PageQueue
 from stemd_client.web.security import HEADERS, Gate
 from stemd_client.web.settings import Settings
@@ -33,6 +36,7 @@ def make_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[service.guard])
     app.cleanup_ctx.append(service.run)
     app.on_shutdown.append(service.hang_up)
+    app.on_response_prepare.append(_protect)
     app.router.add_get("/", service.page)
     app.router.add_get("/listen", service.bare_page)
     app.router.add_get("/state", service.state)
@@ -87,12 +91,10 @@ class Service:
             response = await handler(request)
         except web.HTTPException as exc:
             response = _refusal(exc.status, exc.text or exc.reason)
-        if not response.prepared:
-            response.headers.update(HEADERS)
-            if self._settings.token and request.query.get("token"):
-                age = 30 * 86_400
-                name = _cookie(request)
-                response.set_cookie(name, self._settings.token, max_age=age, httponly=True, samesite="Strict")
+        if self._settings.token and request.query.get("token") and not response.prepared:
+            age = 30 * 86_400
+            name = _cookie(request)
+            response.set_cookie(name, self._settings.token, max_age=age, httponly=True, samesite="Strict")
         return response
 
     async def page(self, _: web.Request) -> web.StreamResponse:
@@ -117,29 +119,20 @@ class Service:
 
     async def state(self, request: web.Request) -> web.StreamResponse:
         """The WebSocket of a page: states and notes to it, orders from it."""
-        browser = web.WebSocketResponse(heartbeat=10.0, max_msg_size=_MOST_BYTES)
-        await browser.prepare(request)
+        browser = await answered(request, most_bytes=_MOST_BYTES)
         page = PageQueue()
         address = None if self._gate.loopback else self._phone_address(request)
         hello = {"kind": "hello", "version": version("stemd"), "phone": address, "token": self._settings.token}
         page.note(json.dumps(hello))
         with self._kept(), self._desk.joined(page):
-            sending = asyncio.create_task(_send(browser, page))
-            try:
-                async for message in browser:
-                    if message.type is not WSMsgType.TEXT:
-                        break
-                    await self._desk.take(page, message.data)
-            finally:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+            await attend(browser, _send(browser, page), partial(self._desk.take, page))
         return browser
 
     async def hear(self, request: web.Request) -> web.StreamResponse:
         """The WebSocket of a listener."""
-        stream, stem = _named(request)
+        stream, stem, fmt = _named(request)
         with self._kept():
-            return await hear(request, self._taps, stream, stem)
+            return await hear(request, self._taps, stream, stem, fmt)
 
     @contextmanager
     def _kept(self) -> Iterator[None]:
@@ -154,23 +147,27 @@ class Service:
 
 
 async def _send(browser: web.WebSocketResponse, page: PageQueue) -> None:
-    try:
-        while True:
-            await browser.send_str(await page.next())
-    except (ClientConnectionError, ConnectionError):
-        pass  # the page is gone, which its own loop notices
+    while True:
+        await browser.send_str(await page.next())
 
 
-def _named(request: web.Request) -> tuple[str, str]:
-    """Stream and stem of a query."""
-    found = request.query.get("stream", ""), request.query.get("stem", "instrumental")
-    for what, name in zip(("stream", "stem"), found, strict=True):
+async def _protect(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+
+
+def _named(request: web.Request) -> tuple[str, str, Format]:
+    """Stream, stem and format of a query."""
+    stream, stem = request.query.get("stream", ""), request.query.get("stem", "instrumental")
+    for what, name in (("stream", stream), ("stem", stem)):
         if not re.fullmatch(NAME, name):
             text = (
                 f"{what}={name[:80]!r} is not a name: 1 to 64 of A-Z a-z 0-9 . _ -, as in /listen?stream=live&stem=out"
             )
             raise web.HTTPBadRequest(text=text)
-    return found
+    fmt = request.query.get("format", "f32")
+    if fmt not in FORMATS:
+        raise web.HTTPBadRequest(text=f"format={fmt[:80]!r} is neither f32 nor s16")
+    return stream, stem, FORMATS[fmt]
 
 
 def _cookie(request: web.Request) -> str:
@@ -180,4 +177,4 @@ def _cookie(request: web.Request) -> str:
 
 
 def _refusal(status: int, text: str) -> web.Response:
-    return web.Response(status=status, text=f"stemd web: {text}\n", headers=HEADERS)
+    return web.Response(status=status, text=f"stemd web: {text}\n")

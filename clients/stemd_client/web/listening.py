@@ -6,16 +6,17 @@ import socket
 from collections import deque
 from typing import Final
 
-from aiohttp import ClientConnectionError, WSMsgType, web
+from aiohttp import web
 
 from stemd.audio import Format
 from stemd_client.subscription import StemBlock
+from stemd_client.web.attending import answered, attend
 from stemd_client.web.blocks import encode
 from stemd_client.web.taps import Taps
 
 BACKLOG_SECONDS: Final = 1.0  # that wait for a browser which does not read; then its oldest blocks are dropped
-_SEND_BUFFER: Final = 262_144  # bytes in the kernel, which would take many seconds otherwise
-_FORMATS: Final[dict[str, Format]] = {"f32": "f32le", "s16": "s16le"}
+_SEND_BUFFER: Final = 262_144  # bytes in this kernel beyond those, which would take many seconds otherwise
+FORMATS: Final[dict[str, Format]] = {"f32": "f32le", "s16": "s16le"}
 
 
 class Ear:
@@ -79,33 +80,23 @@ class Ear:
         return self._words is None and not self._waiting
 
 
-async def hear(request: web.Request, taps: Taps, stream: str, stem: str) -> web.WebSocketResponse:
+async def hear(request: web.Request, taps: Taps, stream: str, stem: str, fmt: Format) -> web.WebSocketResponse:
     """Send a stem to a browser until one of the two has had enough."""
-    fmt = _FORMATS.get(request.query.get("format", "f32"))
-    if fmt is None:
-        raise web.HTTPBadRequest(text="format is f32 or s16")
     if request.transport is not None and (connection := request.transport.get_extra_info("socket")):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-    browser = web.WebSocketResponse(heartbeat=10.0, max_msg_size=1_024, compress=False)
-    await browser.prepare(request)
+    browser = await answered(request, most_bytes=1_024, compress=False)
     ear = Ear(fmt)
     with taps.heard(stream, stem, ear):
-        sending = asyncio.create_task(_send(browser, ear))
-        try:
-            async for message in browser:
-                if message.type is not WSMsgType.TEXT:
-                    break
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+        await attend(browser, _send(browser, ear), _ignore)
     return browser
 
 
 async def _send(browser: web.WebSocketResponse, ear: Ear) -> None:
-    try:
-        while not (ear.over and ear.empty):
-            what = await ear.next()
-            await (browser.send_bytes(what) if isinstance(what, bytes) else browser.send_str(what))
-        await browser.close()
-    except (ClientConnectionError, ConnectionError):
-        pass  # the browser is gone, which its own loop notices
+    while not (ear.over and ear.empty):
+        what = await ear.next()
+        await (browser.send_bytes(what) if isinstance(what, bytes) else browser.send_str(what))
+    await browser.close()
+
+
+async def _ignore(_: str) -> None:
+    """A listener has nothing to say."""

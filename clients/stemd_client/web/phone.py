@@ -5,19 +5,22 @@ import socket
 
 import segno
 
-_ELSEWHERE = ("192.0.2.1", 9)  # of RFC 5737; nothing is sent there
+# Of RFC 5737 and RFC 3849; nothing is sent there.
+_ELSEWHERE = {socket.AF_INET: ("192.0.2.1", 9), socket.AF_INET6: ("2001:db8::1", 9)}
 
 
 def lan_address(host: str) -> str:
     """The number of this machine in its network, where the server listens at all of them; else `host` itself."""
     if host not in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
         return host
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(_ELSEWHERE)
+    # Listening at `::` means IPv6 alone.
+    family = socket.AF_INET6 if host == "::" else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(_ELSEWHERE[family])
             return str(probe.getsockname()[0])
-        except OSError:  # no network
-            return socket.gethostname()
+    except OSError:  # no network
+        return "::1" if family is socket.AF_INET6 else socket.gethostname()
 
 
 def page_address(host: str, port: int, token: str | None) -> str:

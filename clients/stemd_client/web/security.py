@@ -55,12 +55,17 @@ class Gate:
         """Whether the page that speaks came from this server."""
         if not origin or not host:
             return False
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
     def admits(self, offered: str | None) -> bool:
         """Whether a token is the right one, told in the same time whatever it is."""
-        return self.token is None or hmac.compare_digest((offered or "").encode(), self.token.encode())
+        # Bytes of a header that are not UTF-8 come as surrogates.
+        shown = (offered or "").encode(errors="surrogatepass")
+        return self.token is None or hmac.compare_digest(shown, self.token.encode())
 
 
 def is_loopback(name: str) -> bool:

@@ -4,38 +4,44 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-_REST: Final = "rest"
-_VOCALS: Final = "vocals"
+from stemd.dsp.mixer import REST
+
+_INSTRUMENTAL: Final = "instrumental"
 _COPIED: Final = (
-    *("stream", "incarnation", "timing", "rate", "channels", "model", "latency", "received", "given", "load"),
-    *("blocks", "degraded", "gaps", "late", "refused", "gains", "mute", "solo", "wet", "bypass", "levels"),
+    *("stream", "timing", "rate", "channels", "model", "latency", "load", "degraded", "gaps", "late"),
+    *("gains", "mute", "solo", "wet", "bypass"),
 )
+_PLACES: Final = {"out": 0, "mix": 2}  # in the list of stems; the others lie between
 
 
 def stems(stream: Mapping[str, Any]) -> list[str]:
-    """What can be heard of a stream: what its network gives, and what is made of that."""
-    network = [part for part in stream.get("gains", ()) if part != _REST]
-    instrumental = ["instrumental"] if _VOCALS in network else []
-    return ["out", *network, *instrumental, "mix"]
+    """What can be heard of a stream: the whole, its stems, the mixture."""
+    return sorted(stream.get("stems", ()), key=lambda stem: _PLACES.get(stem, 1))
 
 
 def metered_stems(stream: Mapping[str, Any]) -> list[str]:
     """What has to be heard so that every part has a level; the mixture has one anyway."""
-    return [stem for stem in stems(stream) if stem != "mix"]
+    parts = [part for part in stream.get("gains", ()) if part != REST]
+    return ["out", *parts, *([_INSTRUMENTAL] if _only_vocals(stream) else [])]
 
 
 def part_levels(stream: Mapping[str, Any]) -> dict[str, float]:
-    """Peaks in dBFS by part. `rest` is nobody's stem, but beside vocals alone it is the instrumental."""
+    """Peaks in dBFS by part."""
     levels = dict(stream.get("levels", {}))
-    if set(stream.get("gains", ())) == {_VOCALS, _REST} and "instrumental" in levels:
-        levels[_REST] = levels["instrumental"]
+    if _only_vocals(stream) and _INSTRUMENTAL in levels:
+        levels[REST] = levels[_INSTRUMENTAL]
     return levels
+
+
+def _only_vocals(stream: Mapping[str, Any]) -> bool:
+    """Whether `rest`, which is nobody's stem, is the instrumental."""
+    return set(stream.get("gains", ())) == {"vocals", REST}
 
 
 def state_as_json(state: Mapping[str, Any]) -> str:
     """The message that shows the daemon's state."""
     streams = [_stream(stream) for stream in state.get("streams", ())]
-    shown = {key: state.get(key) for key in ("version", "uptime", "clients", "load", "models")}
+    shown = {key: state.get(key) for key in ("version", "clients", "load")}
     return json.dumps({"kind": "state", **shown, "streams": streams})
 
 

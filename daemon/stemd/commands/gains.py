@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from stemd.errors import ConfigError
+from stemd.protocol import LOUDEST
 
-_MOST_DB: Final = 18.0
+_MOST_DB: Final = 20 * math.log10(LOUDEST)
 
 
 def parse_gains(texts: Sequence[str]) -> dict[str, float]:
@@ -39,6 +40,6 @@ def parse_gain(text: str) -> float:
     if math.isnan(value) or (not decibels and value < 0):
         raise ConfigError(f"gain {text!r} is neither decibels, as -12dB or -inf, nor a number from 0 on, as 0.25")
     # Compared before the power, which +inf would break.
-    if value > (_MOST_DB if decibels else 10 ** (_MOST_DB / 20)):
-        raise ConfigError(f"gain {text!r} is more than +{_MOST_DB:g} dB")
+    if value > (_MOST_DB if decibels else LOUDEST):
+        raise ConfigError(f"gain {text!r} is more than {LOUDEST:g}, which is +{_MOST_DB:.0f} dB")
     return float(10 ** (value / 20)) if decibels else value

@@ -3,11 +3,11 @@
 import argparse
 import json
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from stemd.commands import running
 from stemd.commands.live_config import device_latency
 from stemd.commands.measure_view import Declared, Result, as_text
 from stemd.devices.endpoints import DEFAULT
@@ -39,8 +39,7 @@ def run(options: argparse.Namespace) -> int:
     through = bool(options.through or options.stream or options.address)
     declared = ask_daemon(options.address, options.stream) if through else None
     source, sink = resolve(options.input or DEFAULT, "input"), resolve(options.output or DEFAULT, "output")
-    # An audio callback waits for the interpreter at most this long (5 ms otherwise, which is a whole period).
-    sys.setswitchinterval(0.0005)
+    running.be_quick()
     patience = _PATIENCE + (declared.seconds if declared else 0.0)
     with open_loop(source, sink, options.rate, latency) as loop:
         heard = play_and_find(loop, options.count, 10 ** (options.level / 20), patience)

@@ -51,8 +51,6 @@ def setup(options: argparse.Namespace) -> int:
     Raises:
         StemdError: there is no OBS, daemon, stream or scene such as asked for.
     """
-    if options.undo:
-        return undo(options)
     from stemd_client.obs.setup import Wish, set_up  # noqa: PLC0415 - needs the extra `obs`
     from stemd_client.obs.websocket import connected  # noqa: PLC0415 - needs the extra `obs`
 

@@ -25,6 +25,7 @@ class Listeners:
         self._limits, self._courier = limits, courier
         self._numbers = itertools.count(1)
         self._all: dict[int, Subscription] = {}
+        self._dismissed = False
 
     def add(
         self, session: Session, request: Subscribe, stream: Stream | None, send: Send | None = None
@@ -33,6 +34,7 @@ class Listeners:
 
         Raises:
             Overloaded: there are too many.
+            StreamClosed: there is no such stream, and the daemon stops, so that none will come.
             UnknownStemError: the stream does not offer the stem.
         """
         if len(self._all) >= self._limits.max_subscriptions:
@@ -41,6 +43,8 @@ class Listeners:
         subscription = Subscription(next(self._numbers), session.token, request, deliver)
         if stream:
             stream.subscribe(subscription)
+        elif self._dismissed:
+            raise _never(request.stream)
         self._all[subscription.number] = subscription
         return subscription
 
@@ -110,9 +114,10 @@ class Listeners:
         self.settle()
 
     def dismiss(self) -> None:
-        """Tell those who wait for a stream that it will not come: the daemon stops."""
+        """Tell those who wait for a stream, and whoever may come, that it will not be opened: the daemon stops."""
+        self._dismissed = True
         for subscription in self.pending():
-            self.drop(subscription, StreamClosed(f"the daemon stops; stream {subscription.stream!r} was not opened"))
+            self.drop(subscription, _never(subscription.stream))
 
     def settle(self) -> None:
         """Forget those whose end was sent."""
@@ -130,3 +135,7 @@ class Listeners:
             f"subscription {subscription.number} ({subscription.stream}/{subscription.stem}) gave no credit for "
             f"{self._limits.stall_timeout:g} s and was dropped; read its blocks, or use delivery 'live'"
         )
+
+
+def _never(stream: str) -> StreamClosed:
+    return StreamClosed(f"the daemon stops; stream {stream!r} will not be opened")

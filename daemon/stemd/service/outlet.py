@@ -166,8 +166,9 @@ class Outlet:
             subscription.end(self._header(subscription, position, 0, now, None, flags), now)
 
     def state(self) -> dict[str, Any]:
-        """Levels and subscriptions, for `status`."""
+        """What can be heard, levels and subscriptions, for `status`."""
         return {
+            "stems": list(self.offered),
             "levels": {stem: round(self._meters[stem].level, 1) for stem in self.offered if stem in self._meters},
             "subscriptions": [s.state() for s in self.subscriptions],
         }

@@ -1,5 +1,5 @@
 -- Ardour, told by the environment: a session at FOLDER with a stereo track for each of TRACKS (name=port,port ...) that
--- records SECONDS of it. What it prints is read by ardour.py.
+-- records SECONDS of it. What it prints is read by recorders.py.
 local function fail (text) print ("FAILED " .. text); os.exit (1) end
 
 local backend = AudioEngine:set_backend ("JACK", "ardour", "")

@@ -18,10 +18,9 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from stemd_client.jack.library import CAPTURE, Latencies, load
 from tests.end_to_end.process import Daemon
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 Samples = npt.NDArray[np.float32]  # (frames, channels)
-SECONDS = 40.0  # for what has to happen on a machine that does other things too
 # Roomy: alignment is looked at here, and not how little latency it can do with.
 ROOMY: Mapping[str, Any] = {"realtime": {"margin": 0.5}}
 PATIENT = ("--margin", "250")
@@ -103,6 +102,10 @@ class Tape:
     """Two clients of one process: one plays (frames, 2), and one records; both count JACK's frames.
 
     They are two, for JACK holds back by a period what a client sends to itself.
+
+    Attributes:
+        song: what is played, (frames, 2); nothing at first.
+        frames: how many were recorded.
     """
 
     def __init__(self, server: JackServer, ports: Sequence[str], seconds: float = 60) -> None:
@@ -114,10 +117,9 @@ class Tape:
         self._names = list(ports)
         self._rate = server.rate
         self._first: int | None = None
-        self._song: Samples | None = None
+        self.song: Samples = np.zeros((0, 2), np.float32)
         self._begun: int | None = None
-        self.frames = 0  # recorded
-        self.xruns = 0
+        self.frames = 0
         self.player.set_process_callback(self._play)
         self.recorder.set_process_callback(self._record)
 
@@ -133,27 +135,26 @@ class Tape:
 
     def play(self, song: Samples) -> None:
         """Begin to play with the next period; `began` says at which frame that was."""
-        self._begun, self._song = None, song
+        self.song, self._begun = song, None
 
     @property
     def began(self) -> int:
-        """The recorder's count of the first frame that was played."""
+        """The recorder's count of the first frame that was played, which is waited for."""
+        wait_until(lambda: None not in {self._begun, self._first}, "the tape plays")
         assert self._begun is not None
         assert self._first is not None
         return self._begun - self._first
 
     def _play(self, frames: int) -> None:
-        song = self._song
-        now = self.player.last_frame_time
-        if song is not None and self._begun is None:
+        song, now = self.song, self.player.last_frame_time
+        if len(song) and self._begun is None:
             self._begun = now
         at = now - self._begun if self._begun is not None else 0
         for channel, port in enumerate(self._outs):
             out = port.get_array()
             out[:] = 0
-            if song is not None:
-                part = song[at : at + frames, channel]
-                out[: len(part)] = part
+            part = song[at : at + frames, channel]
+            out[: len(part)] = part
 
     def _record(self, frames: int) -> None:
         now = self.recorder.last_frame_time
@@ -167,7 +168,7 @@ class Tape:
 
     def wait(self, frames: int) -> None:
         """Until so many are recorded."""
-        wait_until(lambda: self.frames >= frames, f"{frames} frames are recorded", SECONDS + frames / self._rate)
+        wait_until(lambda: self.frames >= frames, f"{frames} frames are recorded", PATIENCE + frames / self._rate)
 
     def listen(self, name: str, port: str) -> None:
         """Record a port."""
@@ -237,7 +238,7 @@ class StemdJack:
         """End it as a person does; its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(SECONDS)
+        return self.process.wait(PATIENCE)
 
     def close(self) -> None:
         """Kill it if it still runs."""

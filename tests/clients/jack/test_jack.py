@@ -41,13 +41,11 @@ def stems(server: JackServer, daemon: Daemon) -> Iterator[StemdJack]:
 
 @pytest.fixture(scope="module")
 def tape(server: JackServer, stems: StemdJack) -> Iterator[Tape]:
-    song = recording(RATE, RATE, seed=7).T
     with Tape(server, PORTS) as tape:
         tape.feed("stemd:in_1", "stemd:in_2")
         for port in PORTS:
             tape.listen(port, f"stemd:{port}")
-        tape.play(song)
-        tape.song = song  # type: ignore[attr-defined]
+        tape.play(recording(RATE, RATE, seed=7).T)
         tape.wait(tape.latency("mix_1")[0] + 2 * RATE)
         yield tape
 
@@ -55,10 +53,9 @@ def tape(server: JackServer, stems: StemdJack) -> Iterator[Tape]:
 def test_the_mix_is_what_was_played_later_by_what_jack_is_told_to_the_bit(tape: Tape, stems: StemdJack) -> None:
     least, most = tape.latency("mix_1")
     assert least == most == stems.state()["latency"]
-    song = tape.song  # type: ignore[attr-defined]
     for channel in (0, 1):
-        heard = tape.heard(f"mix_{channel + 1}", tape.began + least, len(song))
-        assert np.array_equal(heard, song[:, channel]), stems.states()[-1]
+        heard = tape.heard(f"mix_{channel + 1}", tape.began + least, len(tape.song))
+        assert np.array_equal(heard, tape.song[:, channel]), stems.states()[-1]
 
 
 def test_vocals_and_instrumental_are_the_mix_frame_by_frame(tape: Tape) -> None:

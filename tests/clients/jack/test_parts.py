@@ -1,13 +1,20 @@
 """Laws of the parts of `stemd jack` that need no JACK."""
 
+import asyncio
+import time
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from stemd.errors import ConfigError
+from stemd.protocol import Opened, Plan
 from stemd_client.jack.engine import Engine, Voice
 from stemd_client.jack.latency import delay, gathered, through
+from stemd_client.jack.passage import Counts, Passage, Terms
 from stemd_client.jack.places import Places
 from stemd_client.jack.wiring import Wish, meant, pairs, parse, unmet
+from tests.waiting import until
 
 NAMES = [
     "system:capture_1",
@@ -153,3 +160,27 @@ def test_frames_that_jack_skipped_are_missing_at_their_place_and_what_goes_out_k
     assert engine.lost == 4
     assert [engine.captured.read()[0] for _ in range(2)] == [0, 12]
     assert played == [[0, 0, 0, 0], [1, 2, 3, 4], [9, 10, 11, 12]]
+
+
+async def test_a_stem_that_a_later_daemon_lacks_is_silent_and_neither_counted_nor_waited_for() -> None:
+    client, port = Client(), Port(4)
+    engine = Engine(client, (port, port), 64)
+    voice = Voice("drums", (Port(4), Port(4)), 64)
+    voice.always = voice.wanted = True  # as the daemon before left it
+    voice.expect(0)
+    engine.voices, engine.delay = (voice,), 0
+    engine.freewheel(starting=True)
+    passage = Passage(engine, Terms("jack", 48_000, "free", None, None), Counts())
+    plan = Plan(65_536, 4_096, 0, 4_096)
+    opened = Opened(1, "jack", "one", "voice", 44_100, plan, ("vocals", "mix"), 8_192, None)
+    running = asyncio.create_task(passage.run(client, SimpleNamespace(opened=opened)))
+    try:
+        await until(lambda: engine.ready is not None, "it begins without that stem")
+        began = time.monotonic()
+        engine.process(4)
+        assert time.monotonic() - began < 1, "a freewheeling JACK does not wait"
+        assert voice.ports[0].buffer.tolist() == [0, 0, 0, 0]
+        assert (voice.underruns, voice.missing) == (0, 0)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

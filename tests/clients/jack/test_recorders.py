@@ -13,6 +13,7 @@ from tests.clients.jack.recorders import DroppedByJackError, Track, ardour, ecas
 from tests.clients.jack.rig import ROOMY, JackServer, Samples, StemdJack, Tape, jack_server, stemd_jack
 from tests.end_to_end.process import running
 from tests.end_to_end.reference import recording
+from tests.live.performing import find
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("jackd")]
 
@@ -27,12 +28,6 @@ ARDOURS_OWN = 16  # frames that Ardour's resampler takes from every port
 
 def sung(rate: int) -> Samples:
     return recording(40 * rate, rate, seed=17).T
-
-
-def whole(part: Samples, song: Samples) -> bool:
-    """Whether a part, (frames, 2), stands in a song to the bit, without a frame lost."""
-    places = np.flatnonzero((song == part[0]).all(axis=1))
-    return any(np.array_equal(song[at : at + len(part)], part) for at in places)
 
 
 @contextmanager
@@ -59,7 +54,7 @@ def judged(
             tape.play(sung(rate))
             with suppress(DroppedByJackError):
                 taken = take(server)
-                if whole(dry(taken), sung(rate)) and faults(stems) == before:
+                if find(sung(rate), dry(taken)) >= 0 and faults(stems) == before:
                     judge(taken, stems.state()["latency"])
                     return
     raise AssertionError(f"JACK was disturbed in each of five takes, the last of them: {before}")

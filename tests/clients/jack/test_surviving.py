@@ -1,6 +1,8 @@
 """What `stemd jack` outlives, and how it ends: daemons that die, clients that are late, JACK in other moods."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +13,7 @@ import pytest
 from tests.clients.jack.rig import ROOMY, JackServer, Samples, StemdJack, Tape, jack_server, stemd_jack
 from tests.end_to_end.process import Daemon, folder, running
 from tests.end_to_end.reference import recording
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("jackd")]
 
@@ -40,7 +42,6 @@ def comes_back_aligned(tape: Tape, stems: StemdJack, seed: int, seconds: float =
     """A song that is played now comes later by what JACK says, to the bit."""
     played = song(seconds, seed)
     tape.play(played)
-    wait_until(lambda: tape._begun is not None, "the tape plays")
     latency, _ = tape.latency("mix_1")
     assert latency == stems.state()["latency"]
     heard = {port: tape.heard(port, tape.began + latency, len(played)) for port in PORTS}
@@ -130,7 +131,6 @@ def test_a_stem_costs_nothing_until_it_is_connected_and_joins_in_place(server: J
         assert set(stems.state()["stems"]) == {"mix"}
         long = song(20, 5)
         tape.play(long)
-        wait_until(lambda: tape._begun is not None, "the tape plays")
         tape.wait(tape.began + tape.latency("mix_1")[0] + RATE)
         for stem in ("vocals", "instrumental"):
             tape.listen(f"{stem}_1", f"stemd:{stem}_1")
@@ -143,6 +143,19 @@ def test_a_stem_costs_nothing_until_it_is_connected_and_joins_in_place(server: J
         assert np.abs(heard["vocals_1"] + heard["instrumental_1"] - heard["mix_1"]).max() <= 2**-23
         tape.recorder.disconnect("stemd:vocals_1", "recorder:vocals_1")
         stems.until(lambda: "vocals" not in stems.state()["stems"], "it leaves the vocals")
+
+
+def test_it_ends_when_nobody_reads_its_states_any_more(server: JackServer) -> None:
+    with folder() as place:
+        command = [sys.executable, "-m", "stemd", "jack", "--address", f"ipc://{place}/s", "--json"]
+        with subprocess.Popen(command, env=server.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            try:
+                assert process.stdout
+                assert process.stdout.readline()
+                process.stdout.close()
+                assert process.wait(PATIENCE) == 141
+            finally:
+                process.kill()
 
 
 def test_ports_are_connected_as_asked_also_those_that_come_later(server: JackServer) -> None:
@@ -179,7 +192,6 @@ def test_a_freewheeling_jack_gets_true_stems_at_the_same_latency(server: JackSer
         played = song(20, 6)
         tape.recorder.set_freewheel(True)
         tape.play(played)
-        wait_until(lambda: tape._begun is not None, "the tape plays")
         latency, _ = tape.latency("mix_1")
         tape.wait(tape.began + latency + len(played))
         tape.recorder.set_freewheel(False)

@@ -14,8 +14,9 @@ from stemd.protocol import Plan
 from stemd_client import Client, StemBlock
 from stemd_client.obs.folders import python_of_obs
 from stemd_client.obs.install import install
-from tests.clients.obs.studio import RATE, SECONDS
+from tests.clients.obs.studio import RATE
 from tests.end_to_end.reference import recording
+from tests.waiting import PATIENCE
 
 BLOCK = 960
 PLAN = Plan(131_072, 8_192, 0, 8_192)  # 0.37 s
@@ -69,7 +70,7 @@ async def playing(address: str, mixture: Float32Array, stem: str) -> AsyncIterat
         player = Player(client, mixture, stem)
         tasks = [asyncio.create_task(player.listen()), asyncio.create_task(player.play())]
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(PATIENCE):
                 await player.playing.wait()
             yield player
         finally:

@@ -19,12 +19,11 @@ import numpy.typing as npt
 from stemd.errors import StemdError
 from stemd_client.obs.websocket import Access, Obs, connected
 from tests.end_to_end.process import free_port
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 RATE = 48_000
 FPS = 30
 ENTRY = "open sesame"
-SECONDS = 40.0  # for what has to happen on a machine that does other things too
 SCENE = "Scene"
 WINDOW = "1100x760x24"
 
@@ -80,10 +79,9 @@ class Studio:
     Args:
         folder: short, for it holds sockets.
         scripts: paths of scripts, with their settings.
-        env: of the process, besides.
     """
 
-    def __init__(self, folder: Path, scripts: Mapping[Path, Mapping[str, Any]], env: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, scripts: Mapping[Path, Mapping[str, Any]]) -> None:
         self.folder, self.port = folder, free_port()
         self.config = folder / "config/obs-studio"
         self.access = Access("127.0.0.1", self.port, ENTRY)
@@ -98,7 +96,6 @@ class Studio:
             "LIBGL_ALWAYS_SOFTWARE": "1",
             "QT_QPA_PLATFORM": "xcb",
             "PULSE_SERVER": f"unix:{folder}/none",
-            **env,
         }
         (folder / "run").mkdir(mode=0o700)
         _write(self.config / "global.ini", _GLOBAL.format(port=self.port, password=ENTRY))
@@ -111,7 +108,7 @@ class Studio:
         command += ["--disable-missing-files-check"]
         with (self.folder / "obs.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(self._answers, f"OBS answers: {self.log()[-2000:]}", SECONDS)
+        wait_until(self._answers, f"OBS answers: {self.log()[-2000:]}")
 
     def _answers(self) -> bool:
         assert self._process
@@ -146,17 +143,12 @@ class Studio:
         assert self._process
         file_exit = ["xdotool", "mousemove", "20", "13", "click", "1", "sleep", "0.3", "key", "x"]
         for _ in range(5):
-            subprocess.run(file_exit, env=self.env, timeout=SECONDS, check=False)
+            subprocess.run(file_exit, env=self.env, timeout=PATIENCE, check=False)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                status = self._process.wait(SECONDS / 5)
+                status = self._process.wait(PATIENCE / 5)
                 self._process = None
                 return status
         raise AssertionError(f"OBS does not end: {self.log()[-2000:]}")
-
-    def picture(self, file: Path) -> None:
-        """A picture of the screen."""
-        command = ["ffmpeg", "-loglevel", "error", "-y", "-f", "x11grab", "-video_size", WINDOW.rpartition("x")[0]]
-        subprocess.run([*command, "-i", self.env["DISPLAY"], "-frames:v", "1", str(file)], check=True, timeout=30)
 
     def close(self) -> None:
         """End it for good, and its screen."""
@@ -174,7 +166,7 @@ def _screen() -> tuple["subprocess.Popen[bytes]", str]:
     server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     with os.fdopen(read) as told:
-        there, _, _ = select.select([told], [], [], SECONDS)
+        there, _, _ = select.select([told], [], [], PATIENCE)
         number = told.readline().strip() if there else ""
     assert number.isdecimal(), "Xvfb did not start"
     return server, f":{number}"
@@ -197,12 +189,10 @@ def _collection(scripts: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 @contextmanager
-def studio(
-    scripts: Mapping[Path, Mapping[str, Any]] | None = None, env: Mapping[str, str] | None = None
-) -> Iterator[Studio]:
+def studio(scripts: Mapping[Path, Mapping[str, Any]] | None = None) -> Iterator[Studio]:
     """An OBS that runs; it is ended for good afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="stemd-obs-"))
-    obs = Studio(folder, scripts or {}, env or {})
+    obs = Studio(folder, scripts or {})
     try:
         obs.start()
         yield obs
@@ -226,7 +216,7 @@ class Recording:
 def stop_recording(obs: Obs) -> Recording:
     """Stop, and read what was recorded."""
     path = Path(obs.ask("StopRecord")["outputPath"])
-    wait_until(lambda: not obs.ask("GetRecordStatus")["outputActive"], "the recording is whole", SECONDS)
+    wait_until(lambda: not obs.ask("GetRecordStatus")["outputActive"], "the recording is whole")
     return read(path)
 
 

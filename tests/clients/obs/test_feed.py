@@ -10,8 +10,9 @@ import pytest
 
 from stemd.audio import Float32Array
 from stemd_client import Client
+from stemd_client.obs import feed as feed_module
 from stemd_client.obs.feed import Feed, Wanted
-from stemd_client.obs.timeline import LEAD_NS
+from stemd_client.obs.timeline import JUMP_NS, LEAD_NS
 from tests.clients.obs.stage import BLOCK, MARGIN, playing
 from tests.clients.obs.studio import RATE
 from tests.end_to_end.process import Daemon, running
@@ -58,12 +59,38 @@ async def test_blocks_are_due_one_after_the_other_and_come_before_they_are(daemo
             await until(lambda: len(ear.pushed) > 100, "100 blocks came")
             assert feed.state.text.startswith("playing desk/mix at 48000 Hz")
             assert feed.state.streams == ("desk",)
-            assert feed.state.stems == ("instrumental", "mix", "out", "vocals")
+            assert feed.state.stems == ("vocals", "mix", "instrumental", "out")
         await until(lambda: feed.state.text == "connected; no stream is open yet", "it waits for the next stream")
+        assert feed.state.stems == ("instrumental", "mix", "out")
     dues = np.array([due for _, _, due, _ in ear.pushed])
     assert (np.abs(np.diff(dues) - BLOCK * 1_000_000_000 // RATE) <= 1).all()
     ahead = np.array([due - came for _, _, due, came in ear.pushed])
     assert 0 < np.median(ahead) <= LEAD_NS
+
+
+async def test_a_clock_that_drifts_away_from_this_hosts_is_followed(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of another host: here both clocks are one, so what the pings tell is said in their place."""
+    ahead_ns = [0]
+
+    async def told(client: Client) -> int:
+        return ahead_ns[0]
+
+    monkeypatch.setattr(feed_module, "_clock_offset", told)
+    monkeypatch.setattr(feed_module, "_CLOCK", 1)
+    ear = Ear()
+    with feeding(ear, Wanted(daemon.address, "desk", "mix")):
+        async with playing(daemon.address, tone(), "mix"):
+            await until(lambda: len(ear.pushed) > 20, "it plays")
+            ahead_ns[0] = 2 * JUMP_NS
+            await until(lambda: largest_step(ear) < -JUMP_NS, "what is due comes so much sooner by this host's clock")
+
+
+def largest_step(ear: Ear) -> int:
+    """By how much a block was due sooner than the one before promised, at most; negative, in ns."""
+    dues = np.array([due for _, _, due, _ in ear.pushed])
+    return int(np.diff(dues).min()) - BLOCK * 1_000_000_000 // RATE
 
 
 async def test_a_gain_is_taken_up_without_a_click_and_another_stem_at_once(daemon: Daemon) -> None:

@@ -59,6 +59,38 @@ def test_a_second_time_replaces_the_first_and_removing_leaves_nothing(tmp_path: 
     assert not remove(folder)
 
 
+def test_what_stands_beside_the_folder_is_nobodys_but_its_owners(tmp_path: Path) -> None:
+    (tmp_path / "obs.new").mkdir()
+    (tmp_path / "obs.new" / "mine.txt").touch()
+    install(tmp_path / "obs", "3.11", fetched)
+    install(tmp_path / "obs", "3.11", fetched)
+    assert (tmp_path / "obs.new" / "mine.txt").exists()
+    assert {each.name for each in tmp_path.iterdir()} == {"obs", "obs.new"}
+
+
+def test_the_folder_may_be_the_one_that_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "stemd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert install(Path(), "3.11", fetched).script == folder / "stemd_obs.py"
+    monkeypatch.chdir(folder / PACKAGES)
+    install(Path(".."), "3.11", fetched)
+    monkeypatch.chdir(folder)
+    assert remove(Path())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_copies_of_the_script_for_other_stems_are_renewed_and_a_changed_one_stays_as_it_is(tmp_path: Path) -> None:
+    script = install(tmp_path / "stemd", "3.11", fetched).script
+    new = script.read_text()
+    for name in ("stemd_obs.py", "vocals.py"):
+        script.with_name(name).write_text("# what an older version installed\n")
+    script.with_name("drums.py").write_text("# somebody's own\n")
+    install(script.parent, "3.11", fetched)
+    assert script.read_text() == script.with_name("vocals.py").read_text() == new
+    assert script.with_name("drums.py").read_text() == "# somebody's own\n"
+
+
 def test_where_packages_cannot_be_fetched_the_old_folder_stays(tmp_path: Path) -> None:
     folder = tmp_path / "stemd"
     install(folder, "3.11", fetched)
@@ -81,6 +113,12 @@ def test_a_folder_that_somebody_else_made_is_left_alone(tmp_path: Path, action: 
 def test_what_is_no_version_of_python_is_refused(tmp_path: Path, python: str) -> None:
     with pytest.raises(ConfigError, match="is not a version"):
         install(tmp_path / "stemd", python, fetched)
+
+
+def test_a_python_that_stemd_cannot_run_on_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"needs Python 3\.11 or newer"):
+        install(tmp_path / "stemd", "3.10", fetched)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_python_of_obs_is_read_from_its_bindings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stemd.cli import main
+from stemd.errors import StemdError
 from stemd_client.obs import inventory, setup
 from stemd_client.obs.delays import RENDER_DELAY, VIDEO_DELAY, render_setting
 from stemd_client.obs.setup import BUFFER_MS, Wish, browser_settings, set_up, undo
@@ -88,7 +89,7 @@ def test_beyond_500_ms_clips_get_a_video_delay_and_the_rest_is_named(
     assert "cannot be held back by 501 ms: 'colour', 'text'" in said
     assert "microphone" not in said
     assert "--plan fast" in said
-    assert command(running, "setup", "--undo") == 0
+    assert command(running, "undo") == 0
     assert everything(obs) == before
 
 
@@ -147,6 +148,45 @@ def test_a_browser_source_is_made_read_back_and_taken_away(obs: Obs, monkeypatch
     assert "stream=other" in kept["url"]
     undo(obs, said.append)
     wait_until(lambda: everything(obs) == before, "all is as it was")
+
+
+def test_a_browser_source_is_refused_by_a_word_where_the_script_has_its_name_and_the_delay_stays(
+    obs: Obs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where OBS comes without a browser a colour stands in; the script's source is a media source without a medium."""
+    obs.ask("CreateInput", sceneName=SCENE, inputName="stemd vocals", inputKind="ffmpeg_source")
+    try:
+        set_up(obs, Wish("desk", "vocals", 100, sound="script"), lambda _: None)
+        before = everything(obs)
+        for module in (inventory, setup):
+            monkeypatch.setattr(module, "BROWSER", "color_source_v3")
+        with pytest.raises(StemdError, match=r"'stemd vocals' .* the script"):
+            set_up(obs, Wish("desk", "vocals", 200, sound="browser"), lambda _: None)
+        assert everything(obs) == before
+    finally:
+        obs.ask("RemoveInput", inputName="stemd vocals")
+        wait_until(lambda: "stemd vocals" not in everything(obs), "the source has gone")
+
+
+def test_up_to_500_ms_nothing_is_touched_to_find_out_what_there_is(obs: Obs, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, ask = list[str](), obs.ask
+
+    def listening(request: str, **fields: Any) -> dict[str, Any]:
+        asked.append(request)
+        return ask(request, **fields)
+
+    monkeypatch.setattr(obs, "ask", listening)
+    set_up(obs, Wish("desk", "mix", 450, sound="script", dry=True), lambda _: None)
+    assert asked
+    assert all(request.startswith("Get") for request in asked)
+
+
+def test_undo_takes_what_an_interrupted_look_left(running: Studio, obs: Obs) -> None:
+    before = everything(obs)
+    probe = {"sourceName": "colour", "filterName": "stemd probe", "filterKind": RENDER_DELAY}
+    obs.ask("CreateSourceFilter", **probe, filterSettings={"delay_ms": 0})
+    assert command(running, "undo") == 0
+    assert everything(obs) == before
 
 
 def test_without_a_browser_it_says_what_to_do(running: Studio, obs: Obs, capsys: pytest.CaptureFixture[str]) -> None:

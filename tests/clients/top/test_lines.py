@@ -49,12 +49,16 @@ def test_a_closed_pipe_ends_them(daemon: Daemon) -> None:
         assert process.stderr.read() == ""
 
 
-@pytest.mark.parametrize("interval", ["0", "-1", "0.05", "nan"])
-def test_an_interval_that_is_too_short_is_refused(daemon: Daemon, interval: str) -> None:
-    with top(daemon, "--interval", interval) as process:
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [("--interval", value, "is too short: 0.1 s at least") for value in ("0", "-1", "0.05", "nan")]
+    + [("--stream", "desk", "--json prints every stream")],
+)
+def test_what_makes_no_sense_is_refused(daemon: Daemon, option: str, value: str, reason: str) -> None:
+    with top(daemon, option, value) as process:
         out, errors = process.communicate(timeout=20)
     assert (process.returncode, out) == (78, "")
-    assert "is too short: 0.1 s at least" in errors
+    assert reason in errors
 
 
 def test_lines_go_on_when_the_daemon_is_back() -> None:

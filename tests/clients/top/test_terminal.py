@@ -10,7 +10,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -34,13 +34,13 @@ def daemon() -> Iterator[Daemon]:
 class Terminal:
     """`stemd top` on 80x24; `wrote` is what came so far."""
 
-    def __init__(self, address: str, **variables: str) -> None:
+    def __init__(self, address: str, program: Sequence[str] = ("-m", "stemd"), **variables: str) -> None:
         self._far, self._line = os.openpty()
         fcntl.ioctl(self._line, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self._before = termios.tcgetattr(self._line)
         known = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "stemd", "top", "--address", address],
+            [sys.executable, *program, "top", "--address", address],
             stdin=self._line,
             stdout=self._line,
             stderr=self._line,
@@ -82,7 +82,6 @@ class Terminal:
         self.read(0.1)
         assert termios.tcgetattr(self._line) == self._before
         assert self.wrote.count(b"\x1b[?1049h") == self.wrote.count(b"\x1b[?1049l")
-        assert b"Traceback" not in self.wrote
         return self.process.returncode
 
     def colours(self) -> set[bytes]:
@@ -129,6 +128,15 @@ def test_the_terminal_is_as_it_was_afterwards(daemon: Daemon, way: bytes | signa
         else:
             terminal.process.send_signal(way)
         assert terminal.ended() == 0
+        assert b"Traceback" not in terminal.wrote
+
+
+def test_a_screen_that_fails_is_no_success(daemon: Daemon) -> None:
+    faulty = "import sys; from stemd.cli import main; from stemd_client.top.app import TopApp; "
+    faulty += "TopApp._draw = lambda *_, **__: 1 / 0; sys.exit(main())"
+    with Terminal(daemon.address, ("-c", faulty)) as terminal:
+        assert terminal.ended() == 1
+        assert b"ZeroDivisionError" in terminal.wrote
 
 
 def test_a_quiet_daemon_costs_next_to_nothing(daemon: Daemon) -> None:

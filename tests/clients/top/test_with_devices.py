@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.clients.top.test_screen import mixer, screen, shown, until
+from tests.clients.top.test_screen import mixer, screen, shown
 from tests.devices.pulse import PulseServer, pulse_server
 from tests.live.performing import SINKS, listening, performing
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("portaudio", "pulseaudio"), pytest.mark.timeout(240)]
 
@@ -25,6 +26,6 @@ async def test_the_devices_of_a_performance_are_seen_and_the_keys_reach_it(pulse
             assert "playback pulse:out: delay" in shown(app)
             assert "vocals" in shown(app).partition("listened to")[2]
             await pilot.press("p")
-            await until(lambda: "BYPASS" in shown(app), "no bypass")
+            await until(lambda: "BYPASS" in shown(app), "bypass is shown")
             assert (await mixer(listener._client, "live"))["bypass"] is True
         assert live.end() == 0

@@ -19,22 +19,24 @@ function sine(position) {
   return Math.sin((2 * Math.PI * 1000 * position) / RATE);
 }
 
-function block(position, { value = sample, epoch = 1, rate = RATE, channels = 1 }) {
-  const samples = new Float32Array(BLOCK * channels);
+function block(position, { value = sample, epoch = 1, rate = RATE, channels = 1, frames = BLOCK }) {
+  const samples = new Float32Array(frames * channels);
   for (let at = 0; at < samples.length; at += 1) samples[at] = value(position + Math.floor(at / channels));
-  return [{ epoch, rate, channels, position, frames: BLOCK }, samples];
+  return [{ epoch, rate, channels, position, frames }, samples];
 }
 
 // Blocks arrive with jitter while the sound card plays; what was played, with where it was from.
-function play(seconds, { context = RATE, ppm = 0, late = () => 0, value = sample, target = 0.15, buffer, from = 0 } = {}) {
-  const jitter = buffer ?? new JitterBuffer({ target, contextRate: context });
-  const out = [new Float32Array(QUANTUM)];
+function play(seconds, options = {}) {
+  const { context = RATE, ppm = 0, late = () => 0, value = sample, target = 0.15, frames = BLOCK, atOnce = 0 } = options;
+  const quantum = atOnce || QUANTUM;
+  const jitter = new JitterBuffer({ target, contextRate: context, atOnce: atOnce / context });
+  const out = [new Float32Array(quantum)];
   const heard = { samples: [], positions: [], levels: [], counts: jitter.counts, jitter };
   let pushed = 0;
-  for (let done = 0; done < seconds * context; done += QUANTUM) {
+  for (let done = 0; done < seconds * context; done += quantum) {
     const now = done / context;
-    while ((pushed * BLOCK) / (RATE * (1 + ppm * 1e-6)) + late(pushed) <= now) {
-      jitter.push(...block(from + pushed * BLOCK, { value }));
+    while ((pushed * frames) / (RATE * (1 + ppm * 1e-6)) + late(pushed) <= now) {
+      jitter.push(...block(pushed * frames, { value, frames }));
       pushed += 1;
     }
     const before = jitter.position;
@@ -80,6 +82,35 @@ for (const ppm of [-200, 200]) {
     assert.ok(Math.max(...heard.levels.filter((_, at) => at % 100 === 0)) < 0.25);
   });
 }
+
+for (const [frames, ppm, atOnce, target] of [
+  [BLOCK, 0, 2048, 0.02],
+  [7_540, 0, 0, 0.15],
+  [7_540, 200, 2048, 0.15],
+  [RATE, -200, 0, 0.15],
+  [4 * RATE, 200, 0, 0.15],
+]) {
+  const name = `blocks of ${Math.round((1000 * frames) / RATE)} ms, ${ppm} ppm off, by ${atOnce || QUANTUM} frames`;
+  test(`${name}, play for eight minutes without a gap, from no larger a buffer than that takes`, () => {
+    const late = (number) => 0.3 * target * Math.abs(sample(number));
+    const { counts, levels } = play(480, { frames, ppm, atOnce, target, late, value: () => 0.25 });
+    assert.deepEqual([counts.underruns, counts.skipped, counts.holes], [0, 0, 0]);
+    const most = levels.reduce((highest, level) => Math.max(highest, level), 0);
+    assert.ok(most < frames / RATE + 2 * target + atOnce / RATE, `${most} s`);
+  });
+}
+
+test("a longer block than those before is held whole as well", () => {
+  const jitter = new JitterBuffer({ target: 0.15, contextRate: RATE });
+  for (let number = 0; number < 20; number += 1) jitter.push(...block(number * BLOCK, {}));
+  const out = [new Float32Array(RATE)];
+  for (let position = 20 * BLOCK; position < 20 * RATE; position += RATE) {
+    jitter.push(...block(position, { frames: RATE }));
+    jitter.pull(out);
+  }
+  assert.equal(jitter.counts.underruns, 0);
+  assert.deepEqual(out[0].slice(0, 9), Float32Array.from({ length: 9 }, (_, at) => sample(jitter.position - RATE + at)));
+});
 
 test("while a clock is followed, a tone stays a tone", () => {
   const heard = play(200, { ppm: 200, value: sine });

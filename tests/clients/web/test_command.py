@@ -1,6 +1,7 @@
 """Laws of `stemd web` as a program."""
 
 import http.client
+import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,12 +21,24 @@ def test_it_serves_before_there_is_a_daemon_and_ends_cleanly() -> None:
         connection.close()
 
 
-def test_beyond_this_machine_the_address_that_it_prints_has_a_token() -> None:
-    with serving("--port", "0", "--host", "0.0.0.0", *NOWHERE) as url:  # noqa: S104 - that is what is tested
+def ipv6() -> bool:
+    try:
+        socket.create_server(("::", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+OF_IPV6 = pytest.param("::", marks=pytest.mark.skipif(not ipv6(), reason="this machine has no IPv6"))
+
+
+@pytest.mark.parametrize("everywhere", ["0.0.0.0", OF_IPV6])  # noqa: S104 - that is what is tested
+def test_beyond_this_machine_the_address_that_it_prints_has_a_token_and_can_be_opened(everywhere: str) -> None:
+    with serving("--port", "0", "--host", everywhere, *NOWHERE) as url:
         parts = urlsplit(url)
-        assert parts.hostname != "0.0.0.0"  # noqa: S104
+        assert parts.hostname != everywhere
         for query, status in (("", 401), (parts.query, 200)):
-            connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=10)
+            connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 0, timeout=10)
             connection.request("GET", f"/?{query}", headers={"Host": parts.netloc})
             assert connection.getresponse().status == status
             connection.close()

@@ -136,6 +136,11 @@ async def test_listen_plays_and_says_how_late(chromium: Browser, url: str, clien
     )
     await wait_for_seconds(tab, 1)
     await tab.until("/[0-9.]+ s after the source: [0-9.]+ stemd, 0.[0-9]+ buffer/.test(document.body.innerText)")
+    await tab.evaluate("window.context.suspend()")
+    await tab.until("document.querySelector('.heard').textContent.includes('holds the sound back; press the button')")
+    await tab.evaluate("document.querySelector('.play').click()")
+    await tab.until("window.context.state === 'running'")
+    await tab.until("document.body.innerText.includes('after the source')")
     await tab.evaluate("document.querySelector('.play').click()")
     await tab.until("window.context.state === 'closed'")
     assert not tab.complaints
@@ -197,6 +202,23 @@ async def test_the_token_is_forgotten_by_the_address_and_the_page_works(chromium
         await tab.call("Page.reload")
         await tab.until(f"{FADER} && true")
         assert not tab.complaints
+
+
+async def test_a_page_whose_token_is_no_more_says_so_and_goes_on_with_a_new_one(
+    chromium: Browser, client: Client
+) -> None:
+    port = str(free_port())
+    arguments = ("--port", port, "--address", client.address, "--token")
+    with serving(*arguments, "made") as url:
+        tab = await opened(chromium, url)
+        await tab.evaluate("document.querySelector('.play').click()")
+        await tab.until("document.body.innerText.includes('after the source')")
+    with serving(*arguments, "made") as url:
+        await tab.until("document.querySelector('#gone').innerText.includes('A token is missing or wrong; open the')")
+        await tab.until("document.querySelector('.heard').textContent.startsWith('a token is missing or wrong')")
+        await opened(chromium, url)
+        await tab.until("!document.querySelector('#gone').checkVisibility()")
+        await tab.until("document.body.innerText.includes('after the source')")
 
 
 async def test_page_and_sound_survive_a_killed_daemon_and_a_new_server(chromium: Browser) -> None:

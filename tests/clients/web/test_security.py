@@ -1,6 +1,8 @@
 """Laws of who is let in: by Host, Origin and token."""
 
+import asyncio
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,20 @@ from stemd_client.web.security import Gate
 from stemd_client.web.settings import Settings, settings
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105
+TOKENLESS = "a token is missing or wrong; open the whole address that `stemd web` printed"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - that is what is tested
 NOWHERE = "ipc:///nowhere"
 LOCAL = Settings(NOWHERE, "127.0.0.1", 0, None, browser=False)
 OPEN = Settings(NOWHERE, EVERYWHERE, 0, TOKEN, browser=False)
 PAGE = Path(__file__).parents[3] / "clients/stemd_client/web/page"
+
+
+def bound(headers: Mapping[str, str]) -> bool:
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    return (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
 
 
 async def asked(client: TestClient, path: str, **headers: str) -> int:
@@ -71,6 +82,36 @@ async def test_a_page_of_this_server_opens_one(aiohttp_client) -> None:
     client = await aiohttp_client(make_app(LOCAL))
     async with client.ws_connect("/state", headers={"Origin": str(client.make_url("")).rstrip("/")}) as socket:
         assert (await socket.receive_json())["kind"] == "hello"
+        assert bound(socket._response.headers)
+
+
+@pytest.mark.parametrize("path", ["/state", "/hear?stream=desk&stem=mix"])
+async def test_why_there_is_no_websocket_can_be_asked_for(aiohttp_client, path: str) -> None:
+    client = await aiohttp_client(make_app(OPEN))
+    answer = await client.get(path)
+    assert (answer.status, await answer.text()) == (401, f"stemd web: {TOKENLESS}\n")
+    assert await asked(client, f"{path}{'&' if '?' in path else '?'}token={TOKEN}") == 426
+
+
+@pytest.mark.parametrize("path", ["/listen", "/hear"])
+async def test_a_format_that_there_is_not_is_refused_where_it_is_asked_for_first(aiohttp_client, path: str) -> None:
+    client = await aiohttp_client(make_app(LOCAL))
+    answer = await client.get(f"{path}?stream=desk&format=wav")
+    assert (answer.status, await answer.text()) == (400, "stemd web: format='wav' is neither f32 nor s16\n")
+
+
+async def test_an_origin_that_is_no_address_is_refused(aiohttp_client) -> None:
+    client = await aiohttp_client(make_app(LOCAL))
+    assert await asked(client, "/", Origin="http://[") == 403
+
+
+async def test_a_token_that_is_no_text_is_refused(aiohttp_client) -> None:
+    client = await aiohttp_client(make_app(OPEN))
+    cookie = f"stemd-web-{client.port}=a-token-of-nobody-".encode() + b"\xff"
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: " + cookie + b"\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
 
 
 async def test_nothing_is_posted_from_elsewhere(aiohttp_client) -> None:
@@ -85,7 +126,7 @@ async def test_beyond_loopback_nothing_is_had_without_the_token(aiohttp_client) 
         assert await asked(client, f"{path}{'&' if '?' in path else '?'}token=a-token-of-nobody") == 401
 
 
-async def test_the_token_is_said_once_and_kept_where_scripts_cannot_read_it(aiohttp_client) -> None:
+async def test_the_token_is_said_once_and_then_a_cookie_has_it(aiohttp_client) -> None:
     client = await aiohttp_client(make_app(OPEN))
     first = await client.get(f"/?token={TOKEN}")
     cookie = first.headers["Set-Cookie"]
@@ -101,13 +142,15 @@ async def test_the_token_is_said_once_and_kept_where_scripts_cannot_read_it(aioh
 @pytest.mark.parametrize("path", ["/", "/listen?stream=desk", "/page/main.js", "/nothing", "/listen?stream=a/b"])
 async def test_every_answer_binds_the_browser(aiohttp_client, path: str) -> None:
     client = await aiohttp_client(make_app(LOCAL))
-    headers = (await client.get(path)).headers
-    policy = headers["Content-Security-Policy"]
-    assert "default-src 'self'" in policy
-    assert "frame-ancestors 'none'" in policy
-    assert "unsafe" not in policy
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert bound((await client.get(path)).headers)
+
+
+async def test_so_does_the_answer_to_a_fault_of_the_server(aiohttp_client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await aiohttp_client(make_app(LOCAL))
+    monkeypatch.setattr("stemd_client.web.app._PAGE", None)
+    answer = await client.get("/")
+    assert answer.status == 500
+    assert bound(answer.headers)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a%20b", "x" * 65, "%3Cscript%3E"])

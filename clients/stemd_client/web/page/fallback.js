@@ -2,22 +2,17 @@
 // same buffer is played from the page's own thread, by the older ScriptProcessorNode: it works, but a busy page may be
 // heard.
 
-import { header, samples } from "./block.js";
 import { JitterBuffer } from "./jitter.js";
 
 const FRAMES = 2048;
 
 export function fallbackNode(context, target, onReport) {
   const node = context.createScriptProcessor(FRAMES, 0, 2);
-  const buffer = new JitterBuffer({ target: target + FRAMES / context.sampleRate, contextRate: context.sampleRate });
+  const contextRate = context.sampleRate;
+  const buffer = new JitterBuffer({ target, contextRate, atOnce: FRAMES / contextRate });
   node.onaudioprocess = ({ outputBuffer }) => {
     buffer.pull([outputBuffer.getChannelData(0), outputBuffer.getChannelData(1)]);
-    const { playing, resting, level, counts } = buffer;
-    onReport({ kind: "report", playing, resting, level, counts });
+    onReport(buffer.report);
   };
-  const push = (data) => {
-    const head = header(data);
-    buffer.push(head, samples(data, head));
-  };
-  return { node, push, rest: () => buffer.rest() };
+  return { node, push: (data) => buffer.take(data), rest: () => buffer.rest() };
 }

@@ -1,23 +1,25 @@
 // Frames between the network and the sound card, addressed by their position in the stream.
 //
 // Playing goes second by second. A second of the sound card takes exactly `rate` frames of the stream; where the two
-// rates are the same, samples go through untouched. Two clocks are never quite the same, so the level is watched: it
-// is averaged over some seconds, and once it has strayed from where it was at first by more than jitter can, seconds
-// take some frames more or fewer (0.05 %, less than a hundredth of a semitone) until it is back.
+// rates are the same, samples go through untouched. Two clocks are never quite the same, so the level is watched: it is
+// averaged over some seconds, always just after a block has come, and once it has strayed from where it was at first by
+// more than jitter can, seconds take some frames more or fewer (0.05 %, less than a hundredth of a semitone) until it
+// is back.
 
+import { header, samples } from "./block.js";
 import { PHASES, sincTable } from "./sinc.js";
 
-const CAPACITY = 4; // seconds beyond the target
+const CAPACITY = 4; // seconds beyond what is held
 const AVERAGE = 5; // seconds: time constant of the level's average, and how long it is watched before it counts
 const SHIFT = 1 / 2000; // of a second's frames, at most, that are taken more or fewer
-const FAR = 0.4; // seconds above the target that are skipped at once
+const FAR = 0.4; // seconds beyond what is held that are skipped at once
 const DECAY = 0.995; // of what was heard last, each frame, where nothing follows
 
 export class JitterBuffer {
-  // `target`: seconds to be held when playing starts; `contextRate`: frames a second of `pull`.
-  constructor({ target, contextRate }) {
-    this.target = target;
-    this.contextRate = contextRate;
+  // `target`: seconds to be held when playing starts, where blocks are not too long for it; `contextRate`: frames a
+  // second of `pull`; `atOnce`: seconds that one `pull` takes, where that counts.
+  constructor({ target, contextRate, atOnce = 0 }) {
+    Object.assign(this, { target, contextRate, atOnce });
     this.counts = { underruns: 0, holes: 0, skipped: 0, corrections: 0 };
     this.epoch = null;
     this.rate = 0;
@@ -31,9 +33,16 @@ export class JitterBuffer {
     this.resting = true;
   }
 
+  // A message of the server.
+  take(data) {
+    const head = header(data);
+    this.push(head, samples(data, head));
+  }
+
   push(head, interleaved) {
-    if (head.epoch !== this.epoch || head.rate !== this.rate || head.channels !== this.ring.length) this.#begin(head);
+    if (!this.#fits(head)) this.#begin(head);
     this.resting = false;
+    this.fresh = true;
     if (head.position > this.end) this.#hole(head.position);
     const { channels, frames } = head;
     for (let channel = 0; channel < channels; channel += 1) {
@@ -45,11 +54,19 @@ export class JitterBuffer {
     this.end = Math.max(this.end, head.position + frames);
   }
 
+  // A longer block than any before wants more to be held.
+  #fits({ epoch, rate, channels, frames }) {
+    return epoch === this.epoch && rate === this.rate && channels === this.ring.length && frames <= this.longest;
+  }
+
   #begin(head) {
     const step = head.rate / this.contextRate;
+    this.longest = head.frames;
+    // Until the next block is there, one block is played away: half of the target is left for jitter.
+    this.hold = Math.max(this.target, head.frames / head.rate + this.target / 2) + this.atOnce;
     this.epoch = head.epoch;
     this.rate = head.rate;
-    this.size = Math.ceil(head.rate * (this.target + CAPACITY));
+    this.size = Math.ceil(head.rate * (this.hold + CAPACITY));
     this.ring = Array.from({ length: head.channels }, () => new Float32Array(this.size));
     this.sinc = sincTable(Math.min(1, 1 / step));
     this.weights = new Float64Array(this.sinc.taps);
@@ -81,20 +98,26 @@ export class JitterBuffer {
     return this.rate ? (this.end - this.position) / this.rate : 0;
   }
 
+  get report() {
+    const { playing, level, counts } = this;
+    return { playing, level, counts };
+  }
+
   #start() {
-    const target = Math.round(this.target * this.rate);
+    const held = Math.round(this.hold * this.rate);
     if (this.playing) {
-      if (this.level <= this.target + FAR) return;
+      if (this.level <= this.hold + FAR) return;
       this.counts.skipped += 1;
-    } else if (this.end - Math.max(this.first, Math.ceil(this.position)) < target) {
+    } else if (this.end - Math.max(this.first, Math.ceil(this.position)) < held) {
       return;
     }
-    this.base = Math.max(this.end - target, Math.ceil(this.position));
+    this.base = Math.max(this.end - held, Math.ceil(this.position));
     this.count = 0;
     this.span = this.rate;
     this.playing = true;
     this.average = null;
     this.watched = 0;
+    this.unwatched = 0;
     this.wanted = null;
   }
 
@@ -170,7 +193,11 @@ export class JitterBuffer {
 
   #watch(seconds) {
     this.watched += seconds;
-    const share = Math.max(seconds / AVERAGE, seconds / this.watched);
+    this.unwatched += seconds;
+    if (!this.fresh) return;
+    const share = Math.min(1, Math.max(this.unwatched / AVERAGE, this.unwatched / this.watched));
+    this.fresh = false;
+    this.unwatched = 0;
     this.average = this.average === null ? this.level : this.average + share * (this.level - this.average);
     if (this.wanted === null && this.watched >= AVERAGE) this.wanted = this.average;
   }

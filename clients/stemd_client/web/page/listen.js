@@ -1,11 +1,11 @@
 // The bare page: it plays by itself, and shows something only where it cannot.
 
+import { bufferSeconds } from "./buffer_seconds.js";
 import { Player } from "./player.js";
 
 const PATIENCE = 5000; // ms without sound before it says why
 
 const query = new URLSearchParams(location.search);
-const milliseconds = (name, otherwise) => Math.min(3000, Math.max(20, Number(query.get(name)) || otherwise));
 const button = document.getElementById("start");
 const text = document.getElementById("text");
 let heard = performance.now();
@@ -15,7 +15,7 @@ const player = new Player({
   stem: query.get("stem") ?? "instrumental",
   format: query.get("format") ?? "f32",
   rate: Number(query.get("rate")) || null,
-  target: milliseconds("buffer", 150) / 1000,
+  target: bufferSeconds(),
   changed: show,
 });
 document.title = `${player.stream}: ${player.stem}`;

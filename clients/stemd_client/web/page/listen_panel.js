@@ -1,9 +1,7 @@
 // The part of a stream's card where its stems are listened to.
 
+import { bufferSeconds } from "./buffer_seconds.js";
 import { Player } from "./player.js";
-
-const parameters = new URLSearchParams(location.search);
-const TARGET = Math.min(3000, Math.max(20, Number(parameters.get("buffer")) || 150)) / 1000;
 
 const PACE = 500; // ms between two words about the same
 
@@ -40,14 +38,15 @@ export class ListenPanel {
   }
 
   toggle() {
-    if (this.player) this.stop();
+    if (this.player?.suspended) this.player.resume();
+    else if (this.player) this.stop();
     else this.#start();
   }
 
   #start() {
     this.player?.stop();
     const changed = (player) => player === this.player && this.#tell(player);
-    this.player = new Player({ stream: this.stream, stem: this.stem.value, target: TARGET, changed });
+    this.player = new Player({ stream: this.stream, stem: this.stem.value, target: bufferSeconds(), changed });
     this.player.prepare(this.rate);
     this.button.setAttribute("aria-pressed", true);
     this.button.textContent = "Stop";
@@ -66,7 +65,7 @@ export class ListenPanel {
     if (player.failure) {
       this.stop();
       this.#say(player.failure, true);
-    } else if (performance.now() - this.told > PACE) {
+    } else if (player.suspended || performance.now() - this.told > PACE) {
       this.#say(wordsOf(player));
     }
   }
@@ -82,8 +81,9 @@ export class ListenPanel {
 
 function wordsOf(player) {
   if (player.words) return player.words;
+  if (player.suspended) return "the browser holds the sound back; press the button";
   const { latency, report } = player;
-  if (!latency) return player.suspended ? "the browser holds the sound back; press Listen again" : "filling the buffer";
+  if (!latency) return "filling the buffer";
   const seconds = (value) => value.toFixed(2);
   const losses = [
     [report.counts.underruns, "underruns"],

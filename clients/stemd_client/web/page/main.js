@@ -4,6 +4,7 @@ import { Card } from "./card.js";
 import { Feed } from "./feed.js";
 
 const NOTE = 6000; // ms that a note stands
+const SILENT = "`stemd web` does not answer. Start it again, and this page goes on by itself.";
 const WITHOUT_METERS = "stemd-without-meters";
 
 const find = (id) => document.getElementById(id);
@@ -13,7 +14,7 @@ let streams = [];
 let noting = null;
 
 forgetToken();
-const feed = new Feed("/state", { open: watch, lost: () => gone("`stemd web` does not answer. Start it again, and this page goes on by itself."), message });
+const feed = new Feed("/state", { open: watch, lost: (refused) => gone(refused ? sentence(refused) : SILENT), message });
 document.addEventListener("visibilitychange", watch);
 for (const panel of ["keys", "phone"]) {
   const button = find(`${panel}-button`);

@@ -18,7 +18,7 @@ export class Player {
     const query = new URLSearchParams({ stream, stem, format });
     this.feed = new Feed(`/hear?${query}`, {
       message: (data) => (typeof data === "string" ? this.#told(JSON.parse(data)) : this.#block(data)),
-      lost: () => this.#rest("the server does not answer; trying again"),
+      lost: (refused) => this.#rest(refused ?? "the server does not answer; trying again"),
     });
   }
 

@@ -7,7 +7,7 @@ import { Slider } from "./slider.js";
 const NAMES = { rest: ["rest", "all but the stems"], mix: ["In", "as it came"], out: ["Out", "what is heard"] };
 
 export class Strip {
-  // `order(words)` asks the daemon; `parts`: how many the stream has.
+  // `order(words)` asks the daemon.
   constructor(part, order) {
     this.part = part;
     this.root = document.getElementById("strip").content.cloneNode(true).firstElementChild;
@@ -86,6 +86,6 @@ export function switched(button) {
   return pressed(button);
 }
 
-export function pressed(button) {
+function pressed(button) {
   return button.getAttribute("aria-pressed") === "true";
 }

@@ -1,6 +1,5 @@
 // The sound card's side of Listen: blocks come by the port, samples go out, and ten times a second it says how it is.
 
-import { header, samples } from "./block.js";
 import { JitterBuffer } from "./jitter.js";
 
 class Player extends AudioWorkletProcessor {
@@ -9,12 +8,8 @@ class Player extends AudioWorkletProcessor {
     this.buffer = new JitterBuffer({ target: options.processorOptions.target, contextRate: sampleRate });
     this.untilReport = 0;
     this.port.onmessage = ({ data }) => {
-      if (data instanceof ArrayBuffer) {
-        const head = header(data);
-        this.buffer.push(head, samples(data, head));
-      } else {
-        this.buffer.rest();
-      }
+      if (data instanceof ArrayBuffer) this.buffer.take(data);
+      else this.buffer.rest();
     };
   }
 
@@ -23,8 +18,7 @@ class Player extends AudioWorkletProcessor {
     this.untilReport -= output[0].length;
     if (this.untilReport <= 0) {
       this.untilReport = sampleRate / 10;
-      const { playing, resting, level, counts } = this.buffer;
-      this.port.postMessage({ kind: "report", playing, resting, level, counts });
+      this.port.postMessage({ kind: "report", ...this.buffer.report });
     }
     return true;
   }

@@ -48,7 +48,6 @@ def setup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trim", type=float, default=0.0, metavar="MS", help="more or, negative, less delay (default: 0)"
     )
-    parser.add_argument("--undo", action="store_true", help="the same as `stemd obs undo`")
     undo(parser)
 
 
