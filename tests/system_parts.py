@@ -24,6 +24,26 @@ PARTS = {
         lambda: all(shutil.which(program) for program in ("obs", "Xvfb", "xdotool", "ffmpeg", "ffprobe")),
         ["obs-studio", "obs-plugins", "xvfb", "xauth", "libgl1-mesa-dri", "xdotool", "ffmpeg"],
     ),
+    "cc": (lambda: shutil.which("cc") is not None, ["gcc", "libc6-dev"]),
+    "systemd": (
+        lambda: all(shutil.which(program) for program in ("systemd-analyze", "systemd-socket-activate")),
+        ["systemd"],
+    ),
+    "nspawn": (
+        lambda: shutil.which("systemd-nspawn") is not None and Path("/sbin/init").exists(),
+        ["systemd-container", "systemd-sysv", "dbus"],
+    ),
+    "debhelper": (
+        lambda: (
+            all(shutil.which(program) for program in ("dpkg-buildpackage", "dh", "lintian"))
+            and bool(list(Path("/usr/lib").glob("python3.*/ensurepip")))
+            and Path("/usr/lib/python3/dist-packages/pip").exists()
+        ),
+        ["dpkg-dev", "debhelper", "lintian", "python3-pip", "python3-venv"],
+    ),
+    "prometheus": (lambda: all(shutil.which(program) for program in ("prometheus", "promtool")), ["prometheus"]),
+    "iproute2": (lambda: all(shutil.which(program) for program in ("ip", "tc")), ["iproute2"]),
+    "haproxy": (lambda: shutil.which("haproxy") is not None, ["haproxy"]),
     "npm": (lambda: shutil.which("npm") is not None, ["nodejs", "npm"]),
 }
 

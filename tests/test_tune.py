@@ -18,7 +18,7 @@ from stemd.config import Config, Plan
 from stemd.dsp.plan import WindowPlan
 from stemd.errors import ConfigError
 from stemd.separation.engines.engine import EngineOptions
-from stemd.separation.pool import Lane, Timing
+from stemd.separation.pool import Capacity, Lane, Timing
 from stemd.separation.store import Model, find
 from stemd.service.tuning import Memory
 from stemd.service.weighing import RATES, Weighed, automatic, candidates, merged, weigh
@@ -40,6 +40,9 @@ class Told:
 
     async def timings(self, model: Model, plan: WindowPlan, lane: Lane, specialists: Sequence[int]) -> list[Timing]:
         return [Timing(self._seconds / 2, self._seconds) for _ in specialists]
+
+    def capacity(self, model: Model) -> Capacity:
+        return Capacity()
 
     def forget(self, model: Model, plan: WindowPlan) -> None:
         pass
@@ -132,6 +135,11 @@ def test_a_song_scores_what_the_network_makes_of_it(song: Path) -> None:
     found = score(copied, model, model.open(EngineOptions()), model.manifest.live.window())
     assert found == pytest.approx(0.0, abs=0.1), "the error is a noise as loud as the stem"
     assert copied.first(0.5).mixture.shape == (2, 22_050)
+    silent = {"silent": np.zeros_like(copied.mixture)}
+    beside = replace(copied, stems={**copied.stems, **silent})
+    assert score(beside, model, model.open(EngineOptions()), model.manifest.live.window()) == found
+    with pytest.raises(ConfigError, match="no SDR"):
+        score(replace(copied, stems=silent), model, model.open(EngineOptions()), model.manifest.live.window())
     with pytest.raises(ConfigError, match="none of the stems"):
         read_song(song, ("drums",))
 

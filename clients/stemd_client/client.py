@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
-from stemd.address import Address, default_address
+from stemd.address import Address, default_address, is_local
 from stemd.audio import Format
+from stemd.errors import ConfigError, ProtocolError
+from stemd.keys import find_key
 from stemd.protocol import (
     PING_INTERVAL,
     Delivery,
@@ -13,6 +16,8 @@ from stemd.protocol import (
     MixerSet,
     Open,
     Plan,
+    Reload,
+    Reloaded,
     State,
     Status,
     Subscribe,
@@ -22,6 +27,7 @@ from stemd.protocol import (
 from stemd_client.clock import RoundTrip
 from stemd_client.connection import CONNECT_TIMEOUT, Connection
 from stemd_client.inbox import Inbox
+from stemd_client.silence import keyless
 from stemd_client.stream import Stream, set_gain, set_mixer
 from stemd_client.subscription import Subscription
 
@@ -37,6 +43,7 @@ class Client:
         address: str | None = None,
         name: str | None = None,
         *,
+        key: str | Path | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
         ping_interval: float = PING_INTERVAL,
     ):
@@ -45,16 +52,22 @@ class Client:
         Args:
             address: `ipc:///a/folder` or `tcp://host:port`; None: `$STEMD_ADDRESS`, or where `stemd serve` listens.
             name: how the daemon's status names this client.
+            key: of `stemd keys new`, by name or as a file; None: `$STEMD_KEY`, else the one that was made for this
+                address, else none, which will do on this machine alone.
             connect_timeout: seconds to wait for a daemon.
             ping_interval: seconds between pings.
 
         Raises:
-            ConfigError: the address is neither of the two forms.
+            ConfigError: the address is neither of the two forms, the key cannot be used, or there is none and the
+                address is another machine's.
         """
         self.address = address or default_address()
         self._inbox = Inbox()
         name = name or f"python {os.getpid()}"
-        self._connection = Connection(Address.parse(self.address), name, self._inbox, ping_interval)
+        where, own = Address.parse(self.address), find_key(key, self.address)
+        if own is None and not is_local(where.requests):  # in clear it would talk to whoever answers
+            raise ConfigError(keyless(where))
+        self._connection = Connection(where, name, self._inbox, ping_interval, own)
         self._connect_timeout = connect_timeout
 
     async def __aenter__(self) -> "Client":
@@ -113,6 +126,7 @@ class Client:
         format: Format = "f32le",  # noqa: A002 - the word of the protocol
         delivery: Delivery = "live",
         credit: int = 16,
+        way: bool = False,
     ) -> Subscription:
         """The blocks of a stem of a stream, open or yet to come: `async for block in client.subscribe("desk", "bass")`.
 
@@ -122,11 +136,14 @@ class Client:
             format: f32le gives float32 samples, s16le int16.
             delivery: `live` drops the oldest blocks of a slow reader, `lossless` holds them.
             credit: blocks that may wait here, 1 to 4096.
+            way: whether each block's header has a `way`, the points of time at which it came about; None in blocks
+                without an estimate of a network's: of `mix`, and degraded ones.
 
         Raises:
             StemdError: on entering or at the first block, what the daemon answers: UnknownStemError, ProtocolError.
+            ProtocolError: the daemon is of an earlier version, which cannot tell the way.
         """
-        request = Subscribe(0, stream, stem, format, delivery, int(credit))
+        request = Subscribe(0, stream, stem, format, delivery, int(credit), bool(way))
         return Subscription(self._connection, self._inbox, request)
 
     async def set_gain(self, stream: str, /, **gains: float) -> GainSet:
@@ -149,6 +166,17 @@ class Client:
     async def status(self) -> dict[str, Any]:
         """What the daemon is doing: streams, subscriptions, load."""
         return (await self._connection.request(Status(self._connection.number()), State)).state
+
+    async def reload(self) -> Reloaded:
+        """Have the daemon read its configuration and its models again.
+
+        Raises:
+            ConfigError, ModelLoadError: the new ones cannot be used; nothing has changed.
+            ProtocolError: the daemon is of an earlier version, which cannot.
+        """
+        if "reload" not in self.welcome.capabilities:
+            raise ProtocolError(f"{self.welcome.daemon} cannot reload; restart it")
+        return await self._connection.request(Reload(self._connection.number()), Reloaded)
 
     async def ping(self) -> RoundTrip:
         """Four timestamps: how far the daemon's clock is from this host's, and how long the way is."""

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from stemd.address import Address
 from stemd.errors import ConnectionLostError, Overloaded, ProtocolError, StemdError, from_code
+from stemd.keys import OwnKey
 from stemd.protocol import (
     MAJOR,
     MINOR,
@@ -32,6 +33,7 @@ from stemd.protocol import (
 )
 from stemd_client.clock import RoundTrip
 from stemd_client.inbox import Inbox
+from stemd_client.silence import silence
 from stemd_client.sockets import QUEUE, Sockets
 
 R = TypeVar("R", bound=Reply)
@@ -47,8 +49,9 @@ class Connection:
     and raised from everything that waits, now and later.
     """
 
-    def __init__(self, address: Address, name: str, inbox: Inbox, ping_interval: float):
+    def __init__(self, address: Address, name: str, inbox: Inbox, ping_interval: float, key: OwnKey | None = None):
         self._address = address
+        self._key = key
         self._name = name
         self._inbox = inbox
         self._ping_interval = ping_interval
@@ -68,22 +71,23 @@ class Connection:
         """Connect and greet.
 
         Raises:
-            ConnectionLostError: no daemon answers within `timeout` seconds.
+            ConnectionLostError: no daemon answers within `timeout` seconds, or none that lets this client in.
             ProtocolError: the daemon speaks another major version.
         """
         try:
             async with asyncio.timeout(timeout):
                 await self._greet()
         except TimeoutError:
+            text = silence(self._address, self._key, self._sockets.failure if self._sockets else None)
             await self.close()
-            text = f"no daemon answers at {self._address.requests}; start one with `stemd serve`"
             raise ConnectionLostError(text) from None
         except BaseException:
             await self.close()
             raise
 
     async def _greet(self) -> None:
-        self._sockets = Sockets(self._address)
+        self._sockets = Sockets(self._address, self._key)
+        self._start(self._sockets.watch_handshakes)
         self._start(partial(self._sockets.receive_requests, self._take))
         self._start(partial(self._sockets.receive_stems, self._take))
         welcome = await self.request(Hello(self.number(), MAJOR, MINOR, self._name, _CAPABILITIES), Welcome)

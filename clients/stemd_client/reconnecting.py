@@ -1,6 +1,7 @@
 """For programs that outlive the daemon: a connection again whenever the last one was lost."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final, TypeVar
 
 from stemd.errors import ConnectionLostError
@@ -18,6 +19,7 @@ async def stay_connected(
     address: str | None = None,
     name: str | None = None,
     *,
+    key: str | Path | None = None,
     connect_timeout: float = CONNECT_TIMEOUT,
     ping_interval: float = _PING_INTERVAL,
 ) -> T:
@@ -28,6 +30,7 @@ async def stay_connected(
         lost: told each time that there is no daemon, or none any more; the text says how to start one.
         address: as of `Client`.
         name: as of `Client`.
+        key: as of `Client`.
         connect_timeout: seconds to wait for a daemon before `lost` is told so, and the wait begins anew.
         ping_interval: seconds between pings; after three without an answer the connection is lost.
 
@@ -36,7 +39,8 @@ async def stay_connected(
     """
     while True:
         try:
-            async with Client(address, name, connect_timeout=connect_timeout, ping_interval=ping_interval) as client:
+            client = Client(address, name, key=key, connect_timeout=connect_timeout, ping_interval=ping_interval)
+            async with client:
                 return await work(client)
         except ConnectionLostError as error:
             lost(error)

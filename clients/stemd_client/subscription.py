@@ -62,6 +62,9 @@ class Subscription:
     async def __aenter__(self) -> "Subscription":
         if self._number is not None or self._over:
             raise RuntimeError("a subscription serves once; subscribe again")
+        welcome = self._connection.welcome
+        if self._request.way and welcome is not None and "way" not in welcome.capabilities:
+            raise ProtocolError(f"{welcome.daemon} cannot tell the way of its blocks: update it, or do without `way`")
         with self._inbox.expecting():
             request = dataclasses.replace(self._request, request=self._connection.number())
             reply = await self._connection.request(request, Subscribed)

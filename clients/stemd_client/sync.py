@@ -8,12 +8,25 @@ Every call waits for its end, also where the asynchronous one would not; several
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from stemd.audio import Float32Array, Format, Int16Array
 from stemd.errors import ConnectionLostError
-from stemd.protocol import PING_INTERVAL, Closed, Delivery, GainSet, MixerSet, Opened, Plan, Stem, Timing, Welcome
+from stemd.protocol import (
+    PING_INTERVAL,
+    Closed,
+    Delivery,
+    GainSet,
+    MixerSet,
+    Opened,
+    Plan,
+    Reloaded,
+    Stem,
+    Timing,
+    Welcome,
+)
 from stemd_client import client as aio
 from stemd_client.background import Background
 from stemd_client.clock import RoundTrip
@@ -148,11 +161,12 @@ class Client:
         address: str | None = None,
         name: str | None = None,
         *,
+        key: str | Path | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
         ping_interval: float = PING_INTERVAL,
     ):
         """See `stemd_client.Client`."""
-        self._client = aio.Client(address, name, connect_timeout=connect_timeout, ping_interval=ping_interval)
+        self._client = aio.Client(address, name, key=key, connect_timeout=connect_timeout, ping_interval=ping_interval)
         self._thread: Background | None = None
 
     @property
@@ -225,9 +239,10 @@ class Client:
         format: Format = "f32le",  # noqa: A002 - the word of the protocol
         delivery: Delivery = "live",
         credit: int = 16,
+        way: bool = False,
     ) -> Subscription:
         """See `stemd_client.Client.subscribe`."""
-        subscription = self._client.subscribe(stream, stem, format=format, delivery=delivery, credit=credit)
+        subscription = self._client.subscribe(stream, stem, format=format, delivery=delivery, credit=credit, way=way)
         return Subscription(self._loop, subscription)
 
     def set_gain(self, stream: str, /, **gains: float) -> GainSet:
@@ -250,6 +265,10 @@ class Client:
     def status(self) -> dict[str, Any]:
         """What the daemon is doing."""
         return self._loop.wait(self._client.status())
+
+    def reload(self) -> Reloaded:
+        """See `stemd_client.Client.reload`."""
+        return self._loop.wait(self._client.reload())
 
     def ping(self) -> RoundTrip:
         """See `stemd_client.Client.ping`."""

@@ -1,5 +1,6 @@
 """Where the daemon listens: one address for people, two endpoints for ZeroMQ."""
 
+import ipaddress
 import os
 import tempfile
 from dataclasses import dataclass
@@ -34,9 +35,29 @@ class Address:
         raise ConfigError(f"address {text!r} is neither ipc:///a/folder nor tcp://host:port")
 
     @property
+    def endpoints(self) -> tuple[str, str]:
+        """Both, that for requests first."""
+        return self.requests, self.stems
+
+    @property
     def folder(self) -> Path | None:
         """The folder of the two sockets; None for TCP."""
         return Path(self.requests.removeprefix("ipc://")).parent if self.requests.startswith("ipc://") else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by name or number, is this machine as only itself can reach it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def is_local(endpoint: str) -> bool:
+    """Whether a ZeroMQ endpoint is out of reach for other machines; what is not understood counts as within it."""
+    scheme, _, rest = endpoint.partition("://")
+    host = rest.rpartition(":")[0].removeprefix("[").removesuffix("]")
+    return scheme in ("ipc", "inproc") or (scheme == "tcp" and is_loopback(host))
 
 
 def default_address() -> str:

@@ -19,6 +19,7 @@ Run = Callable[[argparse.Namespace], int]
 _EXTRAS: Final = {
     "stemd_export": "export",
     "stemd_bench": "bench",
+    "jinja2": "bench",
     "matplotlib": "bench",
     "psutil": "bench",
     "torch": "export",
@@ -30,6 +31,8 @@ _EXTRAS: Final = {
     "websocket": "obs",
     "segno": "web",
     "textual": "top",
+    "tritonclient": "triton",
+    "google": "triton",
 }
 
 
@@ -40,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
+    if key := getattr(options, "key", None):
+        os.environ["STEMD_KEY"] = key  # where every client looks that the command makes
     try:
         module, function = options.run.split(":")
         run: Run = getattr(importlib.import_module(module), function)
@@ -83,10 +88,14 @@ def _parser() -> argparse.ArgumentParser:
         offline.separate,
         offline.models,
         daemon.check_config,
+        daemon.reload,
+        daemon.keys,
         clients.status,
         clients.top,
         daemon.doctor,
         daemon.tune,
+        daemon.install_service,
+        daemon.uninstall_service,
         offline.demo,
         offline.bench,
         offline.export,

@@ -59,10 +59,22 @@ class BlockError(ProtocolError):
     code = "block"
 
 
+class RateError(ProtocolError):
+    """More came from a client than its key may send; what was over was dropped."""
+
+    code = "rate"
+
+
 class ConnectionLostError(ProtocolError):
     """The other side no longer answers."""
 
     code = "connection-lost"
+
+
+class DeniedError(StemdError):
+    """A client asked for what its key has not the right to."""
+
+    code = "denied"
 
 
 class StreamError(StemdError):

@@ -1,5 +1,6 @@
 """TOML files as typed structures; what is wrong is named with its place and the nearest name that is known."""
 
+import re
 import tomllib
 from pathlib import Path
 from types import UnionType
@@ -30,7 +31,7 @@ def read(path: Path, kind: type[T], error: type[StemdError], remedy: str) -> T:
         raise error(f"{path}: no such file; {remedy}") from exc
     except OSError as exc:
         raise error(f"{path}: cannot be read ({exc.strerror}); check its permissions") from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise error(f"{path}: is not TOML ({exc}); {remedy}") from exc
     _refuse_unknown(tree, kind, "", path, error)
     try:
@@ -57,3 +58,27 @@ def _refuse_unknown(value: Any, hint: Any, where: str, path: Path, error: type[S
     elif isinstance(value, dict) and len(arguments) == 2:
         for key, item in value.items():
             _refuse_unknown(item, arguments[1], f"{where}.{key}", path, error)
+
+
+def written(value: msgspec.Struct) -> str:
+    """A structure as TOML text; read again, it gives the same."""
+    return "\n".join(_table("", msgspec.to_builtins(value))).lstrip("\n") + "\n"
+
+
+def _table(title: str, table: dict[str, Any]) -> list[str]:
+    lines = [f"{_key(key)} = {_literal(value)}" for key, value in table.items() if not isinstance(value, dict)]
+    if lines and title:
+        lines = ["", f"[{title}]", *lines]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            lines += _table(f"{title}.{_key(key)}" if title else _key(key), value)
+    return lines
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _literal(name)
+
+
+def _literal(value: Any) -> str:
+    # JSON's strings, numbers, booleans and lists are TOML's.
+    return msgspec.json.encode(value).decode()

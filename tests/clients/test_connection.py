@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from stemd.errors import (
     ConnectionLostError,
     ProtocolError,
 )
+from stemd.keys import OwnKey, Pair, write_own
 from stemd.protocol import (
     MAJOR,
     Bye,
@@ -202,3 +204,17 @@ async def test_the_synchronous_client_has_the_same_words(fake) -> None:
     assert await asyncio.to_thread(session) == [0, 1]
     assert len(await daemon.until_came(Unsubscribe, 2)) == 2
     assert isinstance(stem(0), Stem)
+
+
+@pytest.mark.parametrize("address", ["tcp://stage:7355", "tcp://192.0.2.1:7355", "tcp://127.0.0.1.example:7355"])
+def test_without_a_key_nothing_is_said_to_whoever_answers_beyond_this_machine(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Encryption is what such a daemon never does without: in clear there is only somebody else to talk to."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("STEMD_KEY", raising=False)
+    with pytest.raises(ConfigError, match=r"lets in none but .*stemd keys new.*--key"):
+        Client(address)
+    Client("tcp://127.0.0.1:7355")
+    write_own(tmp_path / "stemd" / "keys" / "desk.toml", OwnKey("desk", Pair.new(), Pair.new().public, address))
+    Client(address)

@@ -1,6 +1,7 @@
 """Laws of a subscription: credit, order, endings. A fake daemon shows what a real one cannot be made to do."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -9,14 +10,18 @@ from stemd.errors import (
     SubscriberStalled,
 )
 from stemd.protocol import (
+    MAJOR,
     Credit,
     Fault,
+    Hello,
     Subscribe,
     Subscribed,
     Unsubscribe,
+    Welcome,
 )
 from stemd_client import Client, StemBlock
 from tests.clients.fake import stem
+from tests.protocol.make_golden import WAY
 
 PCM = bytes(4 * 8)  # four stereo frames of silence in float32
 
@@ -100,3 +105,24 @@ async def test_a_loop_that_is_left_unsubscribes(fake) -> None:
             assert block.samples.shape == (2, 0)
             break
         await daemon.until_came(Unsubscribe)
+
+
+async def test_a_daemon_that_cannot_tell_the_way_is_not_asked_for_it(fake) -> None:
+    daemon, address = fake
+    async with Client(address) as client:
+        with pytest.raises(ProtocolError, match=r"^fake cannot tell the way of its blocks: update it"):
+            async for _ in client.subscribe("desk", "a", way=True):
+                pass
+        async with client.subscribe("desk", "a"):
+            assert [(message.stem, message.way) for message in daemon.of(Subscribe)] == [("a", False)]
+
+
+async def test_a_block_has_the_way_that_the_daemon_told(fake) -> None:
+    daemon, address = fake
+    daemon.scripts[Hello] = lambda m: [Welcome(m.request, MAJOR, 3, "fake", "s1", ("way",))]
+    async with Client(address) as client, client.subscribe("desk", "a", way=True) as heard:
+        await daemon.send(replace(stem(0), way=WAY), PCM)
+        await daemon.send(stem(1), PCM)
+        ways = [(await asyncio.wait_for(heard.take(), 5)).header.way for _ in range(2)]
+        assert ways == [WAY, None]
+        assert [message.way for message in daemon.of(Subscribe)] == [True]

@@ -52,10 +52,7 @@ class PulseServer:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         # norewinds: a null sink otherwise renders ahead, and takes samples back when the next stream comes.
-        modules = [
-            f"module-null-sink norewinds=yes sink_name={name} rate={rate} channels=2 format=float32le"
-            for name, rate in self._sinks.items()
-        ]
+        modules = [self._null_sink(name) for name in self._sinks]
         modules.append(f"module-native-protocol-unix socket={self._socket} auth-anonymous=1")  # last: then all is there
         command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=yes"]
         command += ["--use-pid-file=no", "--realtime=no", "--high-priority=no", "--log-level=error"]
@@ -64,6 +61,21 @@ class PulseServer:
         with (self.folder / "pulse.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(self._answers, f"PulseAudio answers: {(self.folder / 'pulse.log').read_text()}")
+
+    def _null_sink(self, name: str) -> str:
+        rate = self._sinks[name]
+        return f"module-null-sink norewinds=yes sink_name={name} rate={rate} channels=2 format=float32le"
+
+    def unplug(self, sink: str) -> None:
+        """Take a sink away, and its monitor, as if it were pulled out."""
+        for line in self._pactl("list", "short", "modules").splitlines():
+            if f"sink_name={sink} " in line:
+                self._pactl("unload-module", line.split("\t")[0])
+        assert sink not in self.names("sinks")
+
+    def plug_in(self, sink: str) -> None:
+        """Bring it back."""
+        self._pactl("load-module", *self._null_sink(sink).split())
 
     def _answers(self) -> bool:
         assert self._process
@@ -115,10 +127,11 @@ class PulseServer:
 
     def names(self, kind: str) -> list[str]:
         """What the server has of `sinks`, `sources` or `modules`: the names."""
-        listed = subprocess.run(
-            ["pactl", "list", "short", kind], env=self.env, capture_output=True, text=True, check=True
-        )
-        return [line.split("\t")[1] for line in listed.stdout.splitlines()]
+        return [line.split("\t")[1] for line in self._pactl("list", "short", kind).splitlines()]
+
+    def _pactl(self, *words: str) -> str:
+        done = subprocess.run(["pactl", *words], env=self.env, capture_output=True, text=True, check=True)
+        return done.stdout
 
     def _pacat(self, mode: str, device: str, rate: int, file: str, latency_ms: int) -> "subprocess.Popen[bytes]":
         command = ["pacat", mode, f"--device={device}", f"--rate={rate}", "--format=float32le", "--channels=2"]

@@ -42,7 +42,7 @@ def test_the_ring_computes_each_frame_as_the_whole_would(size: int | str) -> Non
     ring = stft.SpectrumRing(2)
     for part in blocks(x.shape[1], size):
         ring.push(x[:, part])
-    whole = stft.analyse(np.pad(x, ((0, 0), (stft.HOP + stft.HALF, 0))))
+    whole = stft.analyse(np.pad(x, ((0, 0), (stft.HOP + stft.HALF, 0))))[:, :, : stft.KEPT]
     assert ring.end == (x.shape[1] - stft.HALF) // stft.HOP + 1
     assert np.array_equal(ring.frames(-3, ring.end)[:, 2:], whole[:, : ring.end + 1])
     assert not ring.frames(-3, -1).any()

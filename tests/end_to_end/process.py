@@ -10,13 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from stemd.config import Config, as_toml
+from stemd.config import Config, as_toml, load_config
 from stemd.dsp.plan import WindowPlan
 from tests.end_to_end.reference import PLAN, THREADS
 
@@ -32,6 +32,9 @@ class Daemon:
         config: tables and keys beside those that every daemon of the tests has.
         address: None: Unix sockets in the folder.
         arguments: of the command line, besides.
+        environment: variables besides.
+        wrapper: the command that starts the daemon's.
+        deaf: whether nothing can be written to its stderr: the disk is full.
     """
 
     def __init__(
@@ -40,18 +43,27 @@ class Daemon:
         config: Mapping[str, Any] | None = None,
         address: str | None = None,
         arguments: tuple[str, ...] = (),
+        *,
+        environment: Mapping[str, str] | None = None,
+        wrapper: tuple[str, ...] = (),
+        deaf: bool = False,
     ) -> None:
         self.folder = folder
         self.address = address or f"ipc://{folder}/s"
         self._log = folder / f"stderr-{len(list(folder.glob('stderr-*')))}"
-        file = folder / "stemd.toml"
-        file.write_text(_toml(config or {}), "utf-8")
-        command = (sys.executable, "-m", "stemd", "serve", "--address", self.address, "--config", str(file), *arguments)
+        self.file = folder / "stemd.toml"
+        self.file.write_text(_toml(config or {}), "utf-8")
+        given = ("--address", self.address, "--config", str(self.file), *arguments)
+        command = (*wrapper, sys.executable, "-m", "stemd", "serve", *given)
         homes = {"XDG_DATA_HOME": str(folder / "data"), "XDG_CACHE_HOME": str(folder / "cache")}
-        environment = {**os.environ, **homes}
-        with self._log.open("w") as errors:
+        with (Path("/dev/full") if deaf else self._log).open("w") as errors:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, **homes, **(environment or {})},
             )
 
     def wait_until_ready(self) -> str:
@@ -72,7 +84,14 @@ class Daemon:
 
     def errors(self) -> str:
         """What it wrote to stderr so far."""
-        return self._log.read_text("utf-8")
+        return self._log.read_text("utf-8") if self._log.exists() else ""
+
+    def rewrite(self, **changed: Any) -> None:
+        """Change keys in its file, of tables those that are named; it reads them when it is told to."""
+        tables = msgspec.to_builtins(load_config(self.file))
+        for name, value in changed.items():
+            tables[name] = {**tables[name], **value} if isinstance(value, dict) else value
+        self.file.write_text(as_toml(msgspec.convert(tables, Config)), "utf-8")
 
     def signal(self, number: int = signal.SIGTERM) -> None:
         """Send a signal."""
@@ -112,10 +131,15 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running(config: Mapping[str, Any] | None = None, address: str | None = None) -> Iterator[Daemon]:
-    """A daemon that serves, and is stopped at the end; that it stops cleanly is part of every test."""
-    with folder() as place:
-        daemon = Daemon(place, config, address)
+def running(
+    config: Mapping[str, Any] | None = None, address: str | None = None, home: Path | None = None, **options: Any
+) -> Iterator[Daemon]:
+    """A daemon that serves, and is stopped at the end; that it stops cleanly is part of every test.
+
+    `home` is its folder, if it is not to have a new one; `options` as for `Daemon`.
+    """
+    with nullcontext(home) if home else folder() as place:
+        daemon = Daemon(place, config, address, **options)
         try:
             daemon.wait_until_ready()
             yield daemon
@@ -133,13 +157,14 @@ def refused(place: Path, address: str | None = None, arguments: tuple[str, ...] 
         daemon.kill()
 
 
-def free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
     """A TCP port such that nobody listens there or at the next one."""
     for port in range(20_000 + os.getpid() % 10_000, 40_000, 2):
-        with socket.socket() as one, socket.socket() as two:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as one, socket.socket(family) as two:
             try:
-                one.bind(("127.0.0.1", port))
-                two.bind(("127.0.0.1", port + 1))
+                one.bind((host, port))
+                two.bind((host, port + 1))
             except OSError:
                 continue
             return port

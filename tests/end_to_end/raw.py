@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stemd.audio import Float32Array, Format, Int16Array, encode_pcm
+from stemd.keys import OwnKey
 from stemd.protocol import (
     MAX_CREDIT,
     Close,
@@ -60,8 +61,8 @@ class Heard:
 class Raw(Talk):
     """Opens streams with few words, and keeps what its subscriptions get. Pings only while it waits for blocks."""
 
-    def __init__(self, address: str) -> None:
-        super().__init__(address)
+    def __init__(self, address: str, key: OwnKey | None = None, routing_id: bytes = b"") -> None:
+        super().__init__(address, key, routing_id)
         self.heard: dict[int, Heard] = {}
 
     def meet(self) -> "Raw":
@@ -147,9 +148,11 @@ class Raw(Talk):
         delivery: Delivery = "lossless",
         credit: int = MAX_CREDIT,
         format: Format = "f32le",  # noqa: A002 - the word of the protocol
+        way: bool = False,
     ) -> int:
         """Subscribe; the subscription's number."""
-        reply = self.ask(Subscribe, stream=stream, stem=stem, format=format, delivery=delivery, credit=credit)
+        wish = {"stream": stream, "stem": stem, "format": format, "delivery": delivery, "credit": credit, "way": way}
+        reply = self.ask(Subscribe, **wish)
         assert isinstance(reply, Subscribed), reply
         self.heard[reply.subscription] = Heard()
         return reply.subscription
@@ -191,9 +194,9 @@ class Raw(Talk):
 
 
 @contextmanager
-def connected(address: str, *, greet: bool = True) -> Iterator[Raw]:
+def connected(address: str, *, greet: bool = True, key: OwnKey | None = None) -> Iterator[Raw]:
     """A raw client, which has said hello where `greet`, and says bye at the end."""
-    raw = Raw(address)
+    raw = Raw(address, key)
     try:
         yield raw.meet() if greet else raw
         if not raw.requests.closed:

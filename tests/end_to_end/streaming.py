@@ -1,6 +1,7 @@
 """A recording through a running daemon, with the client that programs use."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -26,6 +27,16 @@ async def send(stream: Stream, mixture: Float32Array | Int16Array, sizes: int | 
     """Send a recording in blocks of a size, or of `random` ones."""
     for part in blocks(mixture.shape[1], sizes):
         await stream.send(mixture[:, part], source_ns=part.start)
+
+
+async def send_in_time(stream: Stream, mixture: Float32Array, rate: int, block: int, timing: Timing) -> None:
+    """Send a recording in blocks, to a realtime stream each when it is due; what is late by then is left out."""
+    began = time.monotonic()
+    for at in range(0, mixture.shape[1], block):
+        if timing == "realtime":
+            await asyncio.sleep(began + at / rate - time.monotonic())
+        if stream.position <= at:  # else this process was late, and the stream went on without it
+            await stream.send(mixture[:, at : at + block])
 
 
 async def separated(

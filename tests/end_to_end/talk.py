@@ -8,6 +8,7 @@ from typing import Any
 import zmq
 
 from stemd.address import Address
+from stemd.keys import OwnKey
 from stemd.protocol import (
     MAJOR,
     MINOR,
@@ -32,10 +33,17 @@ PATIENCE_MS = 20_000
 
 
 class Talk:
-    """Says what it is told to, and waits for messages with a time-out; helps nobody."""
+    """Says what it is told to, and waits for messages with a time-out; helps nobody.
 
-    def __init__(self, address: str) -> None:
+    Args:
+        address: of the daemon.
+        key: to come with, where the daemon asks for one.
+        routing_id: instead of one that the daemon's socket makes.
+    """
+
+    def __init__(self, address: str, key: OwnKey | None = None, routing_id: bytes = b"") -> None:
         parsed = Address.parse(address)
+        self._key, self._routing_id = key, routing_id
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.requests, self.stems = (self._connect(endpoint) for endpoint in (parsed.requests, parsed.stems))
         self._numbers = itertools.count(1)
@@ -47,8 +55,18 @@ class Talk:
         socket = self._context.socket(zmq.DEALER)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.RCVHWM, 0)
+        if self._routing_id:
+            socket.setsockopt(zmq.ROUTING_ID, self._routing_id)
+        if self._key:
+            socket.curve_serverkey = self._key.daemon.encode()
+            socket.curve_publickey = self._key.pair.public.encode()
+            socket.curve_secretkey = self._key.pair.secret.encode()
+        self._made(socket)
         socket.connect(endpoint)
         return socket
+
+    def _made(self, socket: "zmq.Socket[bytes]") -> None:
+        """What is to be done with a socket before it connects."""
 
     def vanish(self, linger_ms: int = 0) -> None:
         """Close the sockets; what was not sent by then is lost, and nothing is said."""

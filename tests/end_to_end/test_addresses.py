@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stemd.address import Address
+from stemd_client import sync
 from tests.end_to_end.process import Daemon, folder, free_port, one_line, refused, running
 from tests.end_to_end.raw import connected
 
@@ -35,6 +36,13 @@ def test_a_second_daemon_at_a_tcp_port_is_refused_and_the_first_goes_on() -> Non
         assert (status, one_line(errors)) == (EX_CONFIG, True), errors
         assert client.state()["clients"] == 1
         assert first.process.poll() is None
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+def test_an_address_of_ipv6_serves_as_any_other() -> None:
+    address = f"tcp://[::1]:{free_port('::1')}"
+    with running(address=address), sync.Client(address) as client:
+        assert client.status()["streams"] == []
 
 
 @pytest.mark.parametrize("address", ["ipc://relative", "tcp://127.0.0.1"])

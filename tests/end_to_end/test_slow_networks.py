@@ -19,12 +19,14 @@ from stemd.config import Server as Listening
 from stemd.dsp.segmenter import Segment
 from stemd.protocol import Plan
 from stemd.separation.pool import Lane
-from stemd.separation.threads import ThreadPool
+from stemd.separation.threads import ThreadPool, ThreadWorker
 from stemd.service.server import Server
 from stemd_client import Client, StemBlock
 from tests.end_to_end.process import folder
-from tests.end_to_end.reference import recording
+from tests.end_to_end.reference import model, recording
 from tests.end_to_end.streaming import collect, headers_are_in_order, joined, listening, send
+
+pytestmark = pytest.mark.slow
 
 RATE, SIZE = 44_100, 441
 PLAN = Plan(65_536, 8_192, 1_024, 2_048)
@@ -48,6 +50,9 @@ class Asleep:
         half: Float32Array = 0.5 * segment.mixture[np.newaxis, :, segment.span.trusted]
         return half
 
+    def terminate(self) -> None:
+        """It sleeps on."""
+
 
 @asynccontextmanager
 async def serving(realtime: Asleep, free: Asleep, place: Path) -> AsyncIterator[Client]:
@@ -59,7 +64,9 @@ async def serving(realtime: Asleep, free: Asleep, place: Path) -> AsyncIterator[
         pool = server._pool
         assert isinstance(pool, ThreadPool)
         for lane, network in ((Lane.REALTIME, realtime), (Lane.FREE, free)):
-            pool._workers[lane].networks["spleeter-vocals"] = [network]
+            worker = pool.crews[lane].seats[0].worker
+            assert isinstance(worker, ThreadWorker)
+            worker.loaded[model().manifest.key] = [network]
         async with Client(f"ipc://{place}/s") as client:
             yield client
 

@@ -194,3 +194,18 @@ def test_told_to_stop_while_it_starts_it_stops() -> None:
             stopped(daemon)
         finally:
             daemon.kill()
+
+
+def test_told_to_stop_while_networks_are_warmed_it_does_not_wait_for_them() -> None:
+    long = {"segment": 2_097_152, "hop": 1_048_576, "overlap": 0, "lookahead": 8_192}  # 48 s of sound, run five times
+    with folder() as place:
+        daemon = Daemon(place, {"plan": "long", "plans": {"long": long}})
+        try:
+            while not Path(Address.parse(daemon.address).requests.removeprefix("ipc://")).exists():
+                assert daemon.process.poll() is None
+            daemon.signal()
+            assert daemon.process.stdout is not None
+            assert daemon.process.stdout.read() == "", "it was never ready"
+            stopped(daemon)
+        finally:
+            daemon.kill()

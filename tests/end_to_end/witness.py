@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -38,9 +39,9 @@ def expected() -> dict[str, Float32Array]:
 class Witness:
     """A free stream and lossless subscriptions to it, stepped from a test's thread; the client lives in another."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, key: Path | None = None) -> None:
         self._loop = Background()
-        self._client = Client(address, "witness")
+        self._client = Client(address, "witness", key=key)
         self._wait(self._client.__aenter__())
         self._names = (f"witness-{n}" for n in itertools.count(1))
         self._stream: Stream
@@ -135,3 +136,14 @@ class Witness:
             self._wait(self._client.__aexit__())
         finally:
             self._loop.close()
+
+
+@contextmanager
+def watching(address: str, key: Path | None = None) -> Iterator[Witness]:
+    """A witness whose streams are compared to their ends; `key` is the file of its key, where one is asked for."""
+    witness = Witness(address, key)
+    try:
+        yield witness
+        witness.finish()
+    finally:
+        witness.close()

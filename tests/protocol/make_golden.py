@@ -34,6 +34,8 @@ from stemd.protocol import (
     Ping,
     Plan,
     Pong,
+    Reload,
+    Reloaded,
     SetGain,
     SetMixer,
     State,
@@ -43,6 +45,7 @@ from stemd.protocol import (
     Subscribed,
     Unsubscribe,
     Unsubscribed,
+    Way,
     Welcome,
     to_frames,
 )
@@ -50,6 +53,16 @@ from stemd.protocol.codec import FROM_CLIENT
 
 GOLDEN = Path(__file__).parent / "golden"
 PLAN = Plan(segment=65_536, hop=22_528, overlap=1_024, lookahead=8_192)
+WAY = Way(
+    arrived=123_457_469_000_000,
+    submitted=123_457_469_400_000,
+    begun=123_457_470_100_000,
+    network_begun=123_457_470_300_000,
+    network_ended=123_457_489_800_000,
+    ended=123_457_490_500_000,
+    ready=123_457_490_900_000,
+    left=123_457_491_200_000,
+)
 INTEGERS = [[0, 1, 32_767], [-1, -32_768, 256]]
 
 
@@ -113,6 +126,7 @@ EXAMPLES: dict[str, tuple[Any, bytes]] = {
     "closed": (Closed(5, "desk", 480_000, False), b""),
     "closed-cut": (Closed(None, "desk", 96_000, True), b""),
     "subscribe": (Subscribe(3, "desk", "vocals", "f32le", "live", 16), b""),
+    "subscribe-way": (Subscribe(3, "desk", "vocals", "f32le", "live", 16, way=True), b""),
     "subscribed": (Subscribed(3, 7, 0), b""),
     "subscribed-pending": (Subscribed(3, 7, None), b""),
     "credit": (Credit(7, 24), b""),
@@ -120,6 +134,7 @@ EXAMPLES: dict[str, tuple[Any, bytes]] = {
     "unsubscribed": (Unsubscribed(4, 7), b""),
     "stem": (stem(), pcm("f32le")),
     "stem-s16le": (stem(format="s16le", source_ns=None, flags=("start", "gap", "degraded"), dropped=3), pcm("s16le")),
+    "stem-way": (stem(way=WAY), pcm("f32le")),
     "stem-end": (stem(sequence=500, position=480_000, frames=0, source_ns=None, flags=("end", "cut")), b""),
     "set_gain": (SetGain(6, "desk", {"vocals": 0.0, "rest": 1.5}), b""),
     "gain_set": (GainSet(6, "desk", {"vocals": 0.0, "rest": 1.5}, 52_800, 480), b""),
@@ -130,6 +145,11 @@ EXAMPLES: dict[str, tuple[Any, bytes]] = {
         b"",
     ),
     "status": (Status(8), b""),
+    "reload": (Reload(9), b""),
+    "reloaded": (
+        Reloaded(9, {"server.max_streams": "at once"}, ("model spleeter-vocals has another edition",)),
+        b"",
+    ),
     "state": (State(8, {"version": "0.1.0", "clients": 1, "load": 0.25, "streams": [{"stream": "desk"}]}), b""),
     "ping": (Ping(123_456_789_000_000), b""),
     "pong": (Pong(123_456_789_000_000, 123_456_789_050_000, 123_456_789_051_000), b""),
@@ -154,7 +174,9 @@ def as_hex(message: Any, samples: bytes) -> str:
 
 def as_json(message: Any, samples: bytes) -> str:
     """The text of a .json file."""
-    parts = {"kind": message.kind.decode(), "from": sender(message), "message": dataclasses.asdict(message)}
+    said = {f.name for f in dataclasses.fields(message) if getattr(message, f.name) != f.default}
+    values = {name: value for name, value in dataclasses.asdict(message).items() if name in said}
+    parts = {"kind": message.kind.decode(), "from": sender(message), "message": values}
     return json.dumps({**parts, "pcm": samples.hex()}, indent=2) + "\n"
 
 

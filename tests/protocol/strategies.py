@@ -25,6 +25,11 @@ def hints(cls: type[Any]) -> dict[str, Any]:
     return {name: hint for name, hint in get_type_hints(cls, include_extras=True).items() if name in names}
 
 
+def optional(cls: type[Any]) -> dict[str, Any]:
+    """Those that may be left out, with what then holds."""
+    return {field.name: field.default for field in dataclasses.fields(cls) if field.default is not dataclasses.MISSING}
+
+
 def messages(cls: type[Any]) -> st.SearchStrategy[Any]:
     """Messages of one kind."""
     return st.builds(cls, **{name: values(hint) for name, hint in hints(cls).items()})
@@ -60,21 +65,17 @@ def wrong(hint: Any) -> list[Any]:  # noqa: PLR0911 - a case for each sort of ty
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated and isinstance(args[1], Range):
         below, above = args[1].low - 1, args[1].high + 1
-        return ["1", None, True, [], b"1", *([int(below), int(above), 1.5] if args[0] is int else [below, above])]
+        outside = [int(below), int(above), 1.5] if args[0] is int else [below, above, math.nan]
+        return ["1", None, True, [], b"1", *outside]
     if origin in (Union, UnionType):
         kinds = [wrong(arg) for arg in args if arg is not NoneType]
         return [value for value in kinds[0] if value is not None and all(value in kind for kind in kinds[1:])]
     if origin is dict:
         # Where the values are free, so are the maps.
-        return [
-            None,
-            1,
-            "x",
-            [],
-            *([] if args[1] is Any else [{"a b": 1.0}, {"a": "x"}, {"": 1.0}, {"a": math.nan}, {"a": -0.1}]),
-        ]
+        inside = [] if args[1] is Any else [{"a b": 1.0}, {"": 1.0}, *({"a": value} for value in wrong(args[1]))]
+        return [None, 1, "x", [], *inside]
     if origin is tuple:
-        return [None, 1, "x", {}, [1], [None], ["a b"]]
+        return [None, 1, "x", {}, *([value] for value in wrong(args[0]))]
     if hint is bool:
         return [0, 1, None, "true"]
     if origin is None:  # a map of its own

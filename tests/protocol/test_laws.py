@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stemd.errors import ProtocolError
-from stemd.protocol import MAX_HEADER, MAX_ITEMS, MAX_REPLY, from_client, from_daemon, request_of, to_frames
+from stemd.protocol import MAX_HEADER, MAX_ITEMS, MAX_REPLY, Way, from_client, from_daemon, request_of, to_frames
 from stemd.protocol.codec import CARRIES_PCM, FROM_CLIENT
-from tests.protocol.make_golden import EXAMPLES
-from tests.protocol.strategies import JSON, KINDS, hints, messages, wrong
+from tests.protocol.make_golden import EXAMPLES, WAY
+from tests.protocol.strategies import JSON, KINDS, hints, messages, optional, wrong
 
 EXAMPLE = {kind: next(m for m, _ in EXAMPLES.values() if m.kind == kind) for kind in KINDS}
 ALL = pytest.mark.parametrize("kind", KINDS, ids=bytes.decode)
@@ -81,11 +81,21 @@ def test_a_message_has_three_parts(parts: list[bytes]) -> None:
 
 
 @FIELDS
-def test_a_missing_key_is_named(kind: bytes, field: str) -> None:
-    values = header(kind)
-    del values[field]
-    with pytest.raises(ProtocolError, match=rf"^{kind.decode()}: key '{field}' is missing$"):
-        read(frames(kind, values))
+def test_a_missing_key_is_named_unless_it_is_optional(kind: bytes, field: str) -> None:
+    values = {name: value for name, value in header(kind).items() if name != field}
+    if field in (defaults := optional(KINDS[kind])):
+        assert getattr(read(frames(kind, values))[0], field) == defaults[field]
+    else:
+        with pytest.raises(ProtocolError, match=rf"^{kind.decode()}: key '{field}' is missing$"):
+            read(frames(kind, values))
+
+
+@ALL
+def test_what_is_optional_is_sent_only_where_it_says_something(kind: bytes) -> None:
+    defaults = optional(KINDS[kind])
+    message = dataclasses.replace(EXAMPLE[kind], **defaults)
+    assert set(msgpack.unpackb(to_frames(message)[1])) == set(hints(KINDS[kind])) - set(defaults)
+    assert read(frames(kind, {**header(kind), **defaults}))[0] == message
 
 
 @FIELDS
@@ -115,6 +125,17 @@ def test_a_plan_is_checked_number_by_number(key: str) -> None:
             read(frames(b"open", header(b"open", plan={**plan, key: value})))
     with pytest.raises(ProtocolError, match=rf"open\.plan: key '{key}' is missing"):
         read(frames(b"open", header(b"open", plan={k: v for k, v in plan.items() if k != key})))
+
+
+@pytest.mark.parametrize("key", hints(Way))
+def test_a_way_is_checked_point_by_point(key: str) -> None:
+    way = dataclasses.asdict(WAY)
+    for value in (2**62 + 1, -(2**62) - 1, "1", 1.0, None):
+        with pytest.raises(ProtocolError, match=rf"stem\.way\.{key}\b"):
+            read(frames(b"stem", header(b"stem", way={**way, key: value})))
+    with pytest.raises(ProtocolError, match=rf"stem\.way: key '{key}' is missing"):
+        read(frames(b"stem", header(b"stem", way={k: v for k, v in way.items() if k != key})))
+    assert read(frames(b"stem", header(b"stem", way={**way, "strange": 1})))[0].way == WAY
 
 
 @ALL

@@ -30,13 +30,14 @@ from stemd.protocol import (
     Stem,
     Text,
     Timing,
+    Way,
     fields,
 )
 from stemd.protocol.codec import FROM_CLIENT, FROM_DAEMON
 from stemd.schema import Matches, Range
 from tests.clients.fake import fake_daemon, stem
 from tests.protocol.make_golden import GOLDEN
-from tests.protocol.strategies import KINDS, hints
+from tests.protocol.strategies import KINDS, hints, optional
 
 TEXT = (Path(stemd.protocol.__file__).parent / "PROTOCOL.md").read_text("utf-8")
 TYPES: dict[str, Any] = {
@@ -56,6 +57,7 @@ TYPES: dict[str, Any] = {
     "delivery": Delivery,
     "flag": Flag,
     "plan": Plan,
+    "way": Way,
     "map": dict[str, Any],
     "nil": type(None),
 }
@@ -99,6 +101,8 @@ def test_the_table_of_a_kind_has_its_fields_and_their_types(kind: bytes) -> None
     expected = [(f"`{name}`", described(hint)) for name, hint in hints(KINDS[kind]).items()]
     assert [(name, hint) for name, hint, _ in table] == expected
     assert all(meaning for _, _, meaning in table)
+    left_out = {name.strip("`") for name, _, meaning in table if "left out" in meaning}
+    assert left_out == set(optional(KINDS[kind]))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=bytes.decode)
@@ -128,8 +132,8 @@ def ranges(hint: Any) -> list[str]:
             return [f"{power(rule.low)} to {power(rule.high)}"]
         assert isinstance(rule, Matches)
         return [f"`{rule.pattern}`"] if hint is Name else [re.search(r"\d{3,}", rule.pattern)[0]]
-    if hint is Plan:
-        return [word for name, each in hints(Plan).items() for word in (f"`{name}`", *ranges(each))]
+    if hint in (Plan, Way):
+        return [word for name, each in hints(hint).items() for word in (f"`{name}`", *ranges(each))]
     return [f"`{word}`" for word in get_args(hint) if isinstance(word, str)]
 
 

@@ -269,6 +269,6 @@ def test_a_heavy_node_on_the_cpu_is_warned_of_at_load(caplog: pytest.LogCaptureF
         def get_nodes(self) -> "list[FakeGraph]":
             return [self]
 
-    ort_engine.OnnxRuntimeNetwork(tmp_path / "big.onnx", FakeSession())
+    ort_engine.OnnxRuntimeNetwork(tmp_path / "big.onnx", FakeSession(), None)
     [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert f"heavy nodes run on the CPU although {GPU} was asked for: 2 Attention" in record.message

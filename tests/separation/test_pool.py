@@ -1,150 +1,347 @@
-"""The contract of the pool, on threads; processes will have to keep the same."""
+"""The contract of the pool, on threads and on processes, with real graphs."""
 
-import hashlib
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
-from stemd.dsp.plan import Span, WindowPlan
 from stemd.dsp.segmenter import Segment
 from stemd.errors import InferenceError, ModelLoadError
-from stemd.separation import manifest as manifests
 from stemd.separation.engines.engine import EngineOptions
-from stemd.separation.pool import Estimate, Lane, NetworkId
+from stemd.separation.patience import Patience
+from stemd.separation.pool import Estimate, Lane, NetworkId, Pool
+from stemd.separation.processes import ProcessPool
 from stemd.separation.store import Model, find
-from stemd.separation.threads import ThreadPool, Worker, _enough
-from tests.networks import noise
+from stemd.separation.threads import ThreadPool
+from stemd.separation.timing import enough
+from stemd.separation.trial import trial
+from stemd.separation.workers import WorkerPool
+from tests.graphs import FAILS, FRAMES, HANGS, PLAN, busy, copied, copying_model, segment, unruly_model
+from tests.waiting import wait_until
 
-FRAMES = 512
-PLAN = WindowPlan(FRAMES, FRAMES, 0, 0)
-
-
-def copying_model(folder: Path, *, stems: int = 1) -> Model:
-    """A real graph, `waveform`, that gives its input back as each stem."""
-    shape = [1, 2, FRAMES]
-    value = helper.make_tensor_value_info
-    nodes = [
-        helper.make_node("Unsqueeze", ["mix", "axis"], ["one"]),
-        helper.make_node("Concat", ["one"] * stems, ["stems"], axis=1),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "copy",
-        [value("mix", TensorProto.FLOAT, shape)],
-        [value("stems", TensorProto.FLOAT, [1, stems, 2, FRAMES])],
-        [helper.make_tensor("axis", TensorProto.INT64, [1], [1])],
-    )
-    path = folder / "copy.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    shipped = find("spleeter-vocals").manifest
-    row = manifests.PlanRow(segment=FRAMES, hop=FRAMES, overlap=0, lookahead=0)
-    entry = manifests.SpecialistEntry(
-        stems=tuple(f"s{i}" for i in range(stems)),
-        file="copy.onnx",
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-    )
-    manifest = manifests.Manifest(
-        name="copy",
-        version="1",
-        kind="waveform",
-        sample_rate=44_100,
-        specialists=(entry,),
-        segments=manifests.Segments(exact=(FRAMES,)),
-        live=row,
-        studio=row,
-        licence=shipped.licence,
-        origin=shipped.origin,
-        parity=shipped.parity,
-    )
-    return Model(folder, manifest)
+KINDS: dict[str, Callable[[EngineOptions, Patience], WorkerPool]] = {"threads": ThreadPool, "processes": ProcessPool}
+IMPATIENT = Patience(due=0.5, free=0.5)  # for runs that hang: nothing that any other run could reach
+FAR = 60_000_000_000  # ns; a deadline that any run keeps
 
 
-def segment(seed: int = 0, frames: int = FRAMES) -> Segment:
-    return Segment(Span(0, 0, slice(100, 400)), noise(frames, seed=seed), None)
+@pytest.fixture(scope="module")
+def made() -> Iterator[Callable[[str, Patience], WorkerPool]]:
+    """Gives the module's pools, each made once: to start processes takes a while."""
+    pools: dict[tuple[str, Patience], WorkerPool] = {}
+
+    def give(kind: str, patience: Patience) -> WorkerPool:
+        key = kind, patience
+        if key not in pools:
+            pools[key] = KINDS[kind](EngineOptions(), patience)
+        return pools[key]
+
+    yield give
+    for pool in pools.values():
+        pool.close()
 
 
-@pytest.fixture
-def pool() -> ThreadPool:
-    made = ThreadPool(EngineOptions())
+def emptied(pool: WorkerPool) -> Iterator[WorkerPool]:
+    yield pool
+    for key in {key for crew in pool.crews.values() for key in crew.loading.models}:
+        pool.unload(key)
+
+
+@pytest.fixture(params=KINDS)
+def pool(request: pytest.FixtureRequest, made: Callable[[str, Patience], WorkerPool]) -> Iterator[WorkerPool]:
+    """A pool without models."""
+    yield from emptied(made(request.param, Patience()))
+
+
+@pytest.fixture(params=KINDS)
+def impatient(request: pytest.FixtureRequest, made: Callable[[str, Patience], WorkerPool]) -> Iterator[WorkerPool]:
+    """One that takes a run for hung soon."""
+    yield from emptied(made(request.param, IMPATIENT))
+
+
+@pytest.fixture(params=KINDS)
+def own(request: pytest.FixtureRequest) -> Iterator[WorkerPool]:
+    """One that a test may close."""
+    made = KINDS[request.param](EngineOptions(), Patience())
     yield made
     made.close()
 
 
+def network(model: Model) -> NetworkId:
+    return NetworkId(model.manifest.key, 0)
+
+
+def soon(nanoseconds: int = FAR) -> int:
+    return time.monotonic_ns() + nanoseconds
+
+
+def loaded(pool: Pool, model: Model) -> Model:
+    pool.load(model)
+    return model
+
+
 @pytest.mark.parametrize("lane", Lane)
 @pytest.mark.parametrize("stems", [1, 3])
-def test_a_segment_comes_back_as_its_trusted_frames(pool: ThreadPool, tmp_path: Path, lane: Lane, stems: int) -> None:
-    pool.load(copying_model(tmp_path, stems=stems))
+def test_a_segment_comes_back_as_its_trusted_frames(pool: Pool, tmp_path: Path, lane: Lane, stems: int) -> None:
+    model = loaded(pool, copying_model(tmp_path, stems=stems))
     given = segment()
-    estimate = pool.submit(NetworkId("copy", 0), given, lane, 0).result(10)
-    assert np.array_equal(estimate.stems, np.stack([given.mixture[:, 100:400]] * stems))
+    estimate = pool.submit(network(model), given, lane, soon()).result(20)
+    assert np.array_equal(estimate.stems, np.repeat(copied(given), stems, axis=0))
     assert estimate.seconds > 0
 
 
-def test_what_a_network_raises_stays_with_its_segment(pool: ThreadPool, tmp_path: Path) -> None:
-    pool.load(copying_model(tmp_path))
-    futures = [pool.submit(NetworkId("copy", 0), segment(n, FRAMES - (n == 2)), Lane.FREE, n) for n in range(5)]
-    for n, future in enumerate(futures):
-        if n == 2:
+def test_a_spectrum_reaches_the_network_and_long_segments_do_as_well_as_short_ones(pool: Pool) -> None:
+    model = loaded(pool, find("spleeter-vocals"))
+    [specialist] = model.open(EngineOptions())
+    plans = [row.window() for row in model.manifest.plans.values()]
+    assert len({plan.segment for plan in plans}) > 1
+    for plan in sorted(plans, key=lambda plan: -plan.segment):
+        given = trial(plan, spectral=True)
+        estimate = pool.submit(network(model), given, Lane.FREE, 0).result(40)
+        assert np.array_equal(estimate.stems, specialist.run(given)), plan
+
+
+def test_what_was_given_back_is_not_written_over_by_what_follows(pool: Pool, tmp_path: Path) -> None:
+    model = loaded(pool, copying_model(tmp_path))
+    given = [segment(n) for n in range(5)]
+    estimates = [pool.submit(network(model), each, Lane.REALTIME, soon()).result(20) for each in given]
+    for each, estimate in zip(given, estimates, strict=True):
+        assert np.array_equal(estimate.stems, copied(each))
+
+
+def test_what_a_network_raises_stays_with_its_segment(pool: Pool, tmp_path: Path) -> None:
+    model = loaded(pool, unruly_model(tmp_path))
+    wrong = {1: segment(1, FRAMES - 1), 3: segment(3, first=FAILS)}
+    given = {n: wrong.get(n, segment(n)) for n in range(5)}
+    futures = {n: pool.submit(network(model), each, Lane.FREE, n) for n, each in given.items()}
+    for n, future in futures.items():
+        if n in wrong:
             with pytest.raises(InferenceError, match="network failed"):
-                future.result(10)
+                future.result(20)
         else:
-            assert np.array_equal(future.result(10).stems[0], segment(n).mixture[:, 100:400])
+            assert np.array_equal(future.result(20).stems, copied(given[n]))
 
 
-def test_a_model_that_cannot_be_loaded_leaves_the_workers_as_they_were(pool: ThreadPool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [b"not a graph", None])
+def test_a_model_that_cannot_be_loaded_leaves_the_workers_as_they_were(
+    pool: Pool, tmp_path: Path, damage: bytes | None
+) -> None:
+    other = loaded(pool, copying_model(tmp_path, name="other"))
     good = copying_model(tmp_path)
-    (tmp_path / "copy.onnx").write_bytes(b"not a graph")
+    file = tmp_path / "copy.onnx"
+    file.write_bytes(damage) if damage else file.unlink()
     with pytest.raises(ModelLoadError, match=r"copy\.onnx"):
         pool.load(good)
-    pool.load(copying_model(tmp_path))
-    assert pool.submit(NetworkId("copy", 0), segment(), Lane.FREE, 0).result(10)
+    with pytest.raises(InferenceError, match="not loaded"):
+        pool.submit(network(good), segment(), Lane.FREE, 0).result(20)
+    for model in (other, loaded(pool, copying_model(tmp_path))):
+        for lane in Lane:
+            assert pool.submit(network(model), segment(), lane, soon()).result(20)
 
 
-def test_the_earliest_deadline_runs_first_and_cancelled_jobs_never() -> None:
-    worker, gate, ran = Worker(Lane.REALTIME, EngineOptions()), threading.Event(), []
-    try:
-        first = worker.call(gate.wait)
-        futures = {deadline: worker.call(lambda d=deadline: ran.append(d), deadline) for deadline in (30, 10, 40, 20)}
-        assert futures[40].cancel()
-        gate.set()
-        first.result(10)
-        for deadline, future in futures.items():
-            if deadline != 40:
-                future.result(10)
-        assert ran == [10, 20, 30]
-    finally:
-        worker.close()
+def test_two_editions_of_a_model_are_there_at_once_and_each_can_be_let_go_of(pool: Pool, tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    one, two = (loaded(pool, copying_model(folder, stems=stems)) for folder, stems in zip(folders, (1, 2), strict=True))
+    assert one.manifest.name == two.manifest.name
+    for model, stems in ((one, 1), (two, 2)):
+        assert len(pool.submit(network(model), segment(), Lane.REALTIME, soon()).result(20).stems) == stems
+    pool.load(one)  # once more: nothing happens
+    pool.unload(one.manifest.key)
+    pool.unload(one.manifest.key)
+    for lane in Lane:
+        with pytest.raises(InferenceError, match="not loaded"):
+            pool.submit(network(one), segment(), lane, soon()).result(20)
+        assert len(pool.submit(network(two), segment(), lane, soon()).result(20).stems) == 2
 
 
-def test_closing_drops_what_waits_and_refuses_more() -> None:
-    worker, gate = Worker(Lane.FREE, EngineOptions()), threading.Event()
-    running = worker.call(gate.wait)
-    waiting: Future[None] = worker.call(lambda: None, 5)
-    threading.Timer(0.05, gate.set).start()
-    worker.close()
-    assert running.done()
+class Gate:
+    """A run that goes on until it is let go, by which everything else in its lane has been queued."""
+
+    def __init__(self, pool: WorkerPool, model: Model, lane: Lane = Lane.FREE, deadline: int = 0) -> None:
+        self.future: Future[Estimate] = pool.submit(network(model), segment(first=HANGS), lane, deadline)
+        self._crew = pool.crews[lane]
+        wait_until(lambda: pool.health()[lane].oldest > 0, "it runs")
+
+    def open(self) -> None:
+        """Let it end, which it does with an error."""
+        for seat in self._crew.seats:
+            if seat.run and seat.worker:
+                seat.worker.interrupt()
+        with pytest.raises(InferenceError):
+            self.future.result(20)
+
+
+def test_the_earliest_deadline_runs_first_then_the_least_rank_and_cancelled_jobs_never(
+    pool: WorkerPool, tmp_path: Path
+) -> None:
+    model, ran = loaded(pool, unruly_model(tmp_path)), []
+    gate = Gate(pool, model)
+    jobs = [(30, 0), (10, 2), (40, 0), (10, 0), (20, 0), (10, 1)]
+    futures = {job: pool.submit(network(model), segment(), Lane.FREE, *job) for job in jobs}
+    for job, future in futures.items():
+        future.add_done_callback(lambda done, job=job: None if done.cancelled() else ran.append(job))
+    assert futures.pop((40, 0)).cancel()
+    gate.open()
+    for future in futures.values():
+        future.result(20)
+    assert ran == [(10, 0), (10, 1), (10, 2), (20, 0), (30, 0)]
+
+
+def test_lanes_do_not_wait_for_each_other(pool: WorkerPool, tmp_path: Path) -> None:
+    model = loaded(pool, unruly_model(tmp_path))
+    gate = Gate(pool, model)
+    assert pool.submit(network(model), segment(), Lane.REALTIME, soon()).result(20)
+    assert not gate.future.done()
+    gate.open()
+
+
+def test_closing_drops_what_waits_ends_what_runs_and_refuses_more(own: WorkerPool, tmp_path: Path) -> None:
+    model = loaded(own, unruly_model(tmp_path))
+    gate = Gate(own, model)
+    waiting = own.submit(network(model), segment(), Lane.FREE, 5)
+    own.close()
     assert waiting.cancelled()
+    with pytest.raises(InferenceError):
+        gate.future.result(0)
     with pytest.raises(InferenceError, match="closed"):
-        worker.call(lambda: None)
+        own.submit(network(model), segment(), Lane.FREE, 0)
+    with pytest.raises(ModelLoadError):
+        own.load(copying_model(tmp_path))
+    own.close()
 
 
-def test_lanes_do_not_wait_for_each_other(pool: ThreadPool) -> None:
-    gate = threading.Event()
-    slow = pool._workers[Lane.FREE].call(gate.wait)
-    assert pool._workers[Lane.REALTIME].call(lambda: "at once").result(10) == "at once"
-    gate.set()
-    slow.result(10)
+@pytest.mark.slow
+def test_closing_ends_a_measurement_with_a_named_error(own: WorkerPool, tmp_path: Path) -> None:
+    model, faults = loaded(own, unruly_model(tmp_path)), []
+    gate = Gate(own, model)
+
+    def measure() -> None:
+        try:
+            own.measure(model, PLAN, Lane.FREE, [0])
+        except InferenceError as exc:
+            faults.append(exc)
+
+    thread = threading.Thread(target=measure)
+    thread.start()
+    wait_until(lambda: own.health()[Lane.FREE].waiting, "the measurement waits")
+    own.close()
+    thread.join(20)
+    assert len(faults) == 1
+    assert gate.future.done()
+
+
+def test_measuring_gives_a_time_for_each_specialist_asked_for(pool: Pool, tmp_path: Path) -> None:
+    model = loaded(pool, copying_model(tmp_path))
+    assert pool.measure(model, PLAN, Lane.FREE, []) == []
+    for lane in Lane:
+        (timing,) = pool.measure(model, PLAN, lane, [0])
+        assert 0 < timing.median <= timing.p99
+    assert pool.submit(network(model), segment(), Lane.FREE, 0).result(20)
+
+
+def test_measuring_takes_its_turn_in_a_free_lane_that_is_never_empty(pool: Pool, tmp_path: Path) -> None:
+    model = loaded(pool, copying_model(tmp_path))
+    over = threading.Event()
+
+    def go_on(_: object = None) -> None:
+        if not over.is_set():
+            pool.submit(network(model), segment(), Lane.FREE, soon(0)).add_done_callback(go_on)
+
+    for _ in range(4):
+        go_on()
+    try:
+        assert pool.measure(model, PLAN, Lane.FREE, [0])
+    finally:
+        over.set()
+
+
+@pytest.mark.slow
+def test_a_network_that_hangs_while_it_is_measured_is_given_up(impatient: Pool, tmp_path: Path) -> None:
+    model = loaded(impatient, unruly_model(tmp_path, calm=-HANGS))
+    for lane in Lane:
+        with pytest.raises(InferenceError, match="took longer"):
+            impatient.measure(model, PLAN, lane, [0])
 
 
 @pytest.mark.parametrize(
-    ("seconds", "enough"),
+    ("lane", "seconds", "runs"),
+    [
+        (Lane.REALTIME, 0.02, False),
+        (Lane.REALTIME, -1.0, False),
+        (Lane.REALTIME, 60.0, True),
+        (Lane.FREE, -1.0, True),
+    ],
+)
+def test_what_would_be_late_by_past_experience_is_cancelled(
+    pool: Pool, tmp_path: Path, lane: Lane, seconds: float, runs: bool
+) -> None:
+    model, given = loaded(pool, unruly_model(tmp_path)), busy(0.1)
+    for _ in range(3):
+        assert pool.submit(network(model), given, lane, soon()).result(20).seconds > 0.03
+    future = pool.submit(network(model), given, lane, soon(round(seconds * 1e9)))
+    if runs:
+        assert future.result(20).stems.shape == (1, 2, 300)
+    else:
+        with pytest.raises(CancelledError):
+            future.result(20)
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_a_run_that_hangs_costs_itself_alone(impatient: WorkerPool, tmp_path: Path, lane: Lane) -> None:
+    model = loaded(impatient, unruly_model(tmp_path))
+    given: list[Segment] = [segment(n) for n in range(3)]
+    for each in given:
+        impatient.submit(network(model), each, lane, soon()).result(20)
+    before = impatient.health()[lane]
+    stuck = impatient.submit(network(model), segment(first=HANGS), lane, soon(300_000_000))
+    futures = [impatient.submit(network(model), each, lane, soon()) for each in given]
+    for each, future in zip(given, futures, strict=True):
+        assert np.array_equal(future.result(20).stems, copied(each))
+    with pytest.raises((InferenceError, CancelledError)):
+        stuck.result(20)
+    after = wait_until(lambda: not impatient.health()[lane].oldest and impatient.health()[lane], "nothing runs")
+    assert after.hung == before.hung + 1
+    assert (after.lost, after.restarts) == (before.lost, before.restarts), "it ended when it was told to"
+    assert after.answers
+
+
+def test_others_do_not_miss_their_deadline_for_a_run_that_hangs_and_is_not_overdue(
+    pool: WorkerPool, tmp_path: Path
+) -> None:
+    model = loaded(pool, unruly_model(tmp_path))
+    assert pool.submit(network(model), segment(), Lane.REALTIME, soon()).result(20)
+    deadline = soon(2_000_000_000)
+    gate = Gate(pool, model, Lane.REALTIME, deadline - 1)
+    assert pool.submit(network(model), segment(), Lane.REALTIME, deadline).result(20)
+    assert time.monotonic_ns() < deadline + 1_000_000_000, "it waited until the other was taken for hung"
+    gate.open()
+
+
+def test_health_tells_what_waits_and_for_how_long_something_has_run(pool: WorkerPool, tmp_path: Path) -> None:
+    model = loaded(pool, unruly_model(tmp_path))
+    idle = pool.health()
+    assert {lane: (health.waiting, health.oldest, health.answers) for lane, health in idle.items()} == dict.fromkeys(
+        Lane, (0, 0.0, True)
+    )
+    gate = Gate(pool, model)
+    waiting = [pool.submit(network(model), segment(n), Lane.FREE, n) for n in range(3)]
+    first = pool.health()[Lane.FREE]
+    assert first.waiting == 3
+    wait_until(lambda: pool.health()[Lane.FREE].oldest > first.oldest > 0, "time passes")
+    assert pool.health()[Lane.REALTIME].oldest == 0
+    gate.open()
+    for future in waiting:
+        future.result(20)
+    wait_until(lambda: pool.health()[Lane.FREE].oldest == 0, "nothing runs")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
     [
         ([0.01] * 7, False),
         ([0.04] * 8, True),
@@ -155,80 +352,5 @@ def test_lanes_do_not_wait_for_each_other(pool: ThreadPool) -> None:
         ([1.6, 1.6], True),
     ],
 )
-def test_a_network_that_takes_seconds_is_timed_less_often(seconds: list[float], enough: bool) -> None:
-    assert _enough(seconds) is enough
-
-
-def test_only_the_specialists_asked_for_are_measured(pool: ThreadPool, tmp_path: Path) -> None:
-    model = copying_model(tmp_path)
-    pool.load(model)
-    assert pool.measure(model, PLAN, Lane.FREE, []) == []
-
-
-def test_measuring_gives_a_time_for_each_specialist(pool: ThreadPool, tmp_path: Path) -> None:
-    model = copying_model(tmp_path)
-    pool.load(model)
-    (timing,) = pool.measure(model, PLAN, Lane.REALTIME, [0])
-    assert 0 < timing.median <= timing.p99
-    assert isinstance(pool.submit(NetworkId("copy", 0), segment(), Lane.FREE, 0).result(10), Estimate)
-
-
-def test_of_those_with_one_deadline_the_least_rank_runs_first() -> None:
-    worker, gate, ran = Worker(Lane.REALTIME, EngineOptions()), threading.Event(), []
-    try:
-        worker.call(gate.wait)
-        jobs = [(20, 0), (10, 2), (10, 0), (10, 1)]
-        futures = [worker.call(lambda job=job: ran.append(job), *job) for job in jobs]
-        gate.set()
-        for future in futures:
-            future.result(10)
-        assert ran == [(10, 0), (10, 1), (10, 2), (20, 0)]
-    finally:
-        worker.close()
-
-
-class Known:
-    """A fake network that takes no time, and an experience that says that it takes a second."""
-
-    stems = ("s0",)
-
-    def __init__(self, pool: ThreadPool) -> None:
-        for worker in pool._workers.values():
-            worker.networks["known"] = [self]
-        for _ in range(5):
-            pool._experience.note((NetworkId("known", 0), FRAMES), 0, 1.0)
-
-    def run(self, given: Segment) -> np.ndarray:
-        return given.mixture[np.newaxis, :, given.span.trusted]
-
-
-@pytest.mark.parametrize(
-    ("lane", "seconds", "runs"),
-    [
-        (Lane.REALTIME, 0.5, False),
-        (Lane.REALTIME, -1.0, False),
-        (Lane.REALTIME, 60.0, True),
-        (Lane.FREE, -1.0, True),
-    ],
-)
-def test_what_would_be_late_by_past_experience_is_cancelled(
-    pool: ThreadPool, lane: Lane, seconds: float, runs: bool
-) -> None:
-    Known(pool)
-    deadline = time.monotonic_ns() + round(seconds * 1e9)
-    future = pool.submit(NetworkId("known", 0), segment(), lane, deadline)
-    if runs:
-        assert future.result(10).stems.shape == (1, 2, 300)
-    else:
-        with pytest.raises(CancelledError):
-            future.result(10)
-
-
-def test_what_was_cancelled_is_retried_before_long(pool: ThreadPool) -> None:
-    Known(pool)
-    ran = []
-    for _ in range(20):
-        future = pool.submit(NetworkId("known", 0), segment(), Lane.REALTIME, time.monotonic_ns() + 500_000_000)
-        with suppress(CancelledError):
-            ran.append(future.result(10))
-    assert 10 <= len(ran) < 20, "and once it went well, it is what counts"
+def test_a_network_that_takes_seconds_is_timed_less_often(seconds: list[float], told: bool) -> None:
+    assert enough(seconds) is told

@@ -24,7 +24,7 @@ from stemd.protocol import Mixture, Open, Stem, Subscribe
 from stemd.separation.assembly import latency
 from stemd.separation.experience import Experience
 from stemd.separation.manifest import PlanRow, Segments, SpecialistEntry
-from stemd.separation.pool import Estimate, Lane, NetworkId
+from stemd.separation.pool import Course, Estimate, Lane, NetworkId
 from stemd.separation.specialist import Specialist
 from stemd.separation.store import Model, find
 from stemd.service.promise import Promise
@@ -78,6 +78,13 @@ def seconds_now() -> float:
     return asyncio.get_running_loop().time()
 
 
+def ran(seconds: float) -> Course:
+    """A run that took so long and ends now, all of it in its network."""
+    end = now_ns()
+    begin = end - round(seconds * 1e9)
+    return Course(begin, begin, end, end)
+
+
 @dataclass(repr=False)  # asyncio prints what its tasks give
 class Run:
     """A segment that was run, and when, or one that was given up instead, where `end` is None."""
@@ -129,7 +136,7 @@ class FakePool:
 
     def _done(self, index: int, rank: int, segment: Segment, future: "Future[Estimate]", seconds: float) -> None:
         self._experience.note(index, rank, seconds)
-        future.set_result(Estimate(self._specialists[index].run(segment), seconds))
+        future.set_result(Estimate(self._specialists[index].run(segment), ran(seconds)))
         self._busy = False
         self._next()
 
@@ -153,7 +160,7 @@ class LatePool:
         return future
 
     def _done(self, index: int, segment: Segment, future: "Future[Estimate]") -> None:
-        future.set_result(Estimate(self._specialists[index].run(segment), 0.001))
+        future.set_result(Estimate(self._specialists[index].run(segment), ran(0.001)))
 
 
 @dataclass(repr=False)  # asyncio prints what its tasks give
@@ -163,6 +170,10 @@ class Happenings:
     ending: "asyncio.Future[bool]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     faults: list[StemdError] = field(default_factory=list)
     moves: list[int] = field(default_factory=list)
+    waiting: bool = False  # whether something lies at the door
+
+    def unread(self, stream: Stream) -> bool:
+        return self.waiting
 
     def granted(self, stream: Stream, until: int) -> None: ...
 
@@ -243,14 +254,18 @@ def open_desk(
     compute: float = 0.05,
     realtime: Mapping[str, Any] | None = None,
     fills: bool = True,
+    way: bool = False,
 ) -> Desk:
-    """Open it; `compute` is the part of its latency that is for computing, margin included, in seconds."""
+    """Open it; `compute` is the part of its latency that is for computing, margin included, in seconds.
+
+    `way`: whether the subscriptions ask for the way of each block.
+    """
     events = Happenings()
     config = msgspec.convert({"realtime": dict(realtime or {})}, Config)
     request = Open(1, "desk", rate, 2, "f32le", block, "realtime", None, None, None)
     frames = latency(plan, model.manifest.sample_rate, rate) + block + round(compute * rate)
-    agreed = Promise(request, model, plan, tuple(stems), frames)
-    stream = Stream(agreed, "me", pool, config, events, now_ns, fills=fills)
+    agreed = Promise(request, model, plan, tuple(stems), frames, fills)
+    stream = Stream(agreed, "me", pool, config, events, now_ns)
     desk = Desk(stream, events, {}, seconds_now() + 1.0, block, rate)
     for number, stem in enumerate(listened):
         heard = desk.heard[stem] = Heard()
@@ -262,7 +277,8 @@ def open_desk(
                 heard.times.append(seconds_now())
             return True
 
-        stream.subscribe(Subscription(number, "me", Subscribe(1, "desk", stem, "f32le", "lossless", 2**20), send))
+        wish = Subscribe(1, "desk", stem, "f32le", "lossless", 2**20, way)
+        stream.subscribe(Subscription(number, "me", wish, send))
     return desk
 
 

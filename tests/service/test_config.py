@@ -5,7 +5,7 @@ import pytest
 
 from stemd.address import Address, default_address
 from stemd.cli import _parser
-from stemd.config import Config, Engine, EngineName, as_toml, load_config
+from stemd.config import Config, Engine, LocalEngine, as_toml, load_config
 from stemd.errors import ConfigError
 from stemd.separation.engines import AUTO, ENGINES
 from stemd.separation.engines.engine import EngineOptions
@@ -47,9 +47,9 @@ def test_engine_options_are_what_the_configuration_says() -> None:
 
 
 def test_configuration_and_command_line_know_the_same_engines() -> None:
-    assert {*get_args(EngineName)} == {*ENGINES, AUTO}
+    assert {*get_args(LocalEngine)} == {*ENGINES, AUTO}
     for command in (["serve"], ["separate", "x", "-o", "y"]):
-        for name in get_args(EngineName):
+        for name in get_args(LocalEngine):
             assert _parser().parse_args([*command, "--engine", name]).engine == name
 
 

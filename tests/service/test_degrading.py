@@ -12,7 +12,7 @@ from stemd.dsp.plan import WindowPlan
 from stemd.dsp.segmenter import Segment
 from stemd.errors import InferenceError, StemdError
 from stemd.protocol import Mixture, Open, Stem, Subscribe
-from stemd.separation.pool import Estimate, Lane, NetworkId
+from stemd.separation.pool import Course, Estimate, Lane, NetworkId
 from stemd.separation.store import find
 from stemd.service.promise import Promise
 from stemd.service.stream import Stream
@@ -48,13 +48,16 @@ class FakePool:
 
 
 def estimate(segment: Segment) -> Estimate:
-    return Estimate(0.5 * segment.mixture[np.newaxis, :, segment.span.trusted], 0.001)
+    return Estimate(0.5 * segment.mixture[np.newaxis, :, segment.span.trusted], Course(0, 0, 1_000_000, 1_000_000))
 
 
 class Events:
     def __init__(self) -> None:
         self.ending: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.faults: list[StemdError] = []
+
+    def unread(self, stream: Stream) -> bool:
+        return False
 
     def granted(self, stream: Stream, until: int) -> None: ...
 

@@ -17,7 +17,7 @@ from stemd.dsp import stft
 from stemd.dsp.plan import WindowPlan
 from stemd.errors import Overloaded, PlanError
 from stemd.protocol import Open, Plan
-from stemd.separation.pool import Lane, Timing
+from stemd.separation.pool import Capacity, Lane, Timing
 from stemd.separation.store import Model, find
 from stemd.service.admission import HEADROOM, Demand, holds
 from stemd.service.opening import promise
@@ -34,6 +34,8 @@ MANY = model_of("waveform", "drums", "vocals")
 class FakeLibrary:
     """A fake: one model, whose segments take what is said; notes what was measured, and where."""
 
+    at = Capacity()
+
     def __init__(self, model: Model, takes: Callable[[WindowPlan], float], file: Path) -> None:
         self.model, self.takes = model, takes
         self.hops = Memory(file, "fake")
@@ -41,6 +43,9 @@ class FakeLibrary:
 
     async def load(self, name: str) -> Model:
         return self.model
+
+    def capacity(self, model: Model) -> Capacity:
+        return self.at
 
     async def timings(self, model: Model, plan: WindowPlan, lane: Lane, specialists: Sequence[int]) -> list[Timing]:
         self.measured.append((lane, plan))
@@ -216,3 +221,20 @@ def test_no_crowd_of_streams_makes_the_choice_long(compute: float) -> None:
     with suppress(Overloaded):
         tuned(LIVE, SHIPPED, compute, [Counting(0.001, 0.0232, 0.0021)], 1)
     assert asked < 2_000
+
+
+async def test_where_several_run_at_a_time_more_is_admitted_and_other_places_do_not_count(tmp_path: Path) -> None:
+    library, plan = FakeLibrary(SHIPPED, lambda plan: 0.02, tmp_path / "hops.json"), Plan(230_400, 21_504, 1_024, 3_072)
+
+    async def admitted(parallel: int) -> list[Demand]:
+        library.at, demands = Capacity("servers", parallel), {"here": Demand(0.9, 1.0, 0.95)}
+        with suppress(Overloaded):
+            while True:
+                _, demands[f"stream-{len(demands)}"] = await agree(library, plan, demands)
+        return [demand for demand in demands.values() if demand.place == "servers"]
+
+    one, two = await admitted(1), await admitted(2)
+    assert len(one) == int(21_504 / RATE / 0.02 / HEADROOM)
+    assert len(two) == int(2 * 21_504 / RATE / 0.02 / HEADROOM)
+    assert {demand.parallel for demand in two} == {2}
+    assert sum(demand.load for demand in two) == pytest.approx(1 / HEADROOM, rel=0.1)

@@ -178,6 +178,31 @@ def test_a_burst_that_was_held_up_for_less_than_the_grace_loses_nothing(block: i
     assert all(position < RATE for position in heard["mix"].flagged("gap"))
 
 
+@pytest.mark.parametrize(("held_up", "gaps"), [(0.18, 0), (0.9, 1)])
+def test_what_lies_at_the_door_is_read_before_a_source_is_taken_for_absent(held_up: float, gaps: int) -> None:
+    """The daemon was held up, not the source; but what others send for ever is no reason to wait for ever."""
+
+    async def play() -> tuple[Heard, dict[str, Any], Float32Array]:
+        desk = open_desk(
+            LatePool([singer()], lambda: 0.01),
+            *(model_of("mask", "vocals"), PLAN, ("vocals",), ("mix",)),
+            compute=2.0,
+        )
+        sound = noise(2 * RATE // 441 * 441)
+        stop = round((1 + held_up) * RATE) // 441 * 441
+        for at in range(0, sound.shape[1], 441):
+            desk.events.waiting = RATE <= at < stop
+            await desk.until(stop if desk.events.waiting else at)
+            desk.send(at, sound[:, at : at + 441])
+        return (await desk.close())["mix"], desk.stream.state(), sound
+
+    mix, state, sound = pretend(play())
+    assert (state["gaps"] > 0) == (gaps > 0)
+    if not gaps:
+        assert state["jumps"] == 0
+        assert np.array_equal(mix.samples, sound)
+
+
 def test_a_source_that_cannot_be_told_is_waited_for_and_moves_the_time_base() -> None:
     aftermath = paused(441, 0.3, "goes on", fills=False)
     assert not aftermath.source.desk.events.moves

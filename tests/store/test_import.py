@@ -128,7 +128,7 @@ def test_a_folder_of_stemds_own_is_taken_as_it_is_or_under_another_name(
         ({"a_vocals": graph([0.5]), "a_bass": graph([0.5])}, Hints(stems=("vocals",)), "about one graph"),
         ({"x_vocals": graph([0.5], "n")}, Hints(), "segments of any length; say which with --segment"),
         ({"x_vocals": graph([0.5], second_input=True)}, Hints(), "takes mix, spec and gives stems; stemd imports"),
-        ({"x_vocals": b"no graph"}, Hints(), "is no graph that onnxruntime can load"),
+        ({"x_vocals": b"no graph"}, Hints(), "is no graph in ONNX"),
         ({"x_vocals": graph([float("nan")])}, Hints(), "samples that are no numbers"),
         ({"x_vocals": graph([0.0])}, Hints(), "vocals is silent"),
         ({"x_vocals": graph([0.5, 0.5])}, Hints(stems=("vocals",), rows=("0",), rate=1), "sample_rate"),
@@ -161,7 +161,7 @@ def test_a_graph_that_says_nothing_of_its_outputs_is_asked_about(
 
 def test_weights_in_a_second_file_are_refused_with_the_way_out(store: Store, talk: Listener, tmp_path: Path) -> None:
     split_graph(tmp_path / "x_vocals.onnx")
-    with pytest.raises(ModelError, match=r"keeps its weights in a second file; join them first: onnx\.save"):
+    with pytest.raises(ModelError, match=r"keeps weights in a second file, .*; join them first: onnx\.save"):
         import_model([tmp_path / "x_vocals.onnx"], Hints(), store, talk)
     assert names(store.root) == []
 

@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 // Positions may pass 2^32, where msgpack wants a BigInt; times pass 2^53, where a number would round them.
 const asWritten = (value) => (Number.isSafeInteger(value) && Math.abs(value) >= 2 ** 32 ? BigInt(value) : value);
 const asRead = (value) => (typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value);
-const mapped = (fields, change) => Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, change(value)]));
+const isMap = (value) => Object.prototype.toString.call(value) === "[object Object]";
+const mapped = (fields, change) =>
+  Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, isMap(value) ? mapped(value, change) : change(value)]));
 
 /** What went wrong, in one line; `code` is one of the page's. */
 export class StemdError extends Error {

@@ -142,7 +142,8 @@ class Feed:
             self._say(f"connected; waiting for {name}/{wanted.stem}")
             while True:
                 try:
-                    block = await asyncio.wait_for(subscription.take(), _LOOK)
+                    async with asyncio.timeout(_LOOK):
+                        block = await subscription.take()
                 except TimeoutError:
                     if not wanted.stream and name not in self._streams:
                         return

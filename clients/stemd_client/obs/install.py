@@ -118,7 +118,7 @@ def _keep_scripts(old: Path, new: Path) -> None:
 def _copy_own(packages: Path) -> None:
     """Both packages of stemd, as far as a script needs them, from where they are imported here."""
     daemon, client = (Path(str(package.__file__)).parent for package in (stemd, stemd_client))
-    for each in (*daemon.glob("*.py"), daemon / "protocol"):
+    for each in (*daemon.glob("*.py"), daemon / "protocol", daemon / "keys"):
         _copy(each, packages / "stemd" / each.name)
     for each in (*client.glob("*.py"), client / "obs"):
         _copy(each, packages / "stemd_client" / each.name)

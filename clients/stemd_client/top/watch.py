@@ -65,7 +65,8 @@ class Watch:
         """Turn what is ordered, one after the other, until it is time to look again."""
         while (left := until - time.monotonic()) > 0:
             try:
-                stream, reckon = await asyncio.wait_for(self._orders.get(), left)
+                async with asyncio.timeout(left):
+                    stream, reckon = await self._orders.get()
             except TimeoutError:
                 return
             await self._turn(client, stream, reckon(self.picture))

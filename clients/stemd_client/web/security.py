@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from stemd.address import is_loopback
+
 HEADERS: Final = {
     # The page loads from its own server alone, and nobody may show it inside another page.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -66,12 +68,6 @@ class Gate:
         # Bytes of a header that are not UTF-8 come as surrogates.
         shown = (offered or "").encode(errors="surrogatepass")
         return self.token is None or hmac.compare_digest(shown, self.token.encode())
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a host, by name or number, is this machine as only itself can reach it."""
-    number = _number(name)
-    return name.lower() == "localhost" if number is None else number.is_loopback
 
 
 def _number(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

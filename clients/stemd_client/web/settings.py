@@ -5,8 +5,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
+from stemd.address import is_loopback
 from stemd.errors import ConfigError
-from stemd_client.web.security import is_loopback
 
 MADE: Final = "made"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]{12,128}")

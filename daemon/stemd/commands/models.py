@@ -26,7 +26,7 @@ from stemd.store.folder import Store
 _COLUMNS: Final = ("model", "stems", "kind", "rate", "MB", "exactness", "weights", "commercial", "origin")
 
 
-def _models(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
+def installed(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
     """The names of all models, and the configured folders; what a killed run left in the store is put right first."""
     Store(user_folder()).mend()
     config = load_config(Path(options.config) if options.config else None)
@@ -35,7 +35,7 @@ def _models(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
 
 def list_models(options: argparse.Namespace) -> int:
     """A table of the models on disk; a broken one says why and fails nobody else."""
-    names, folders = _models(options)
+    names, folders = installed(options)
     rows, broken = [], []
     for name in names:
         try:
@@ -96,7 +96,7 @@ def _exactness(manifest: Manifest) -> str:
 
 def verify_models(options: argparse.Namespace) -> int:
     """Say of each file what is wrong with it; load each network and run it once."""
-    names, folders = _models(options)
+    names, folders = installed(options)
     failed = False
     for name in options.names or names:
         pool = ThreadPool(EngineOptions(threads=1))  # of its own, so that one model at a time is in memory
@@ -122,7 +122,7 @@ def _verify(model: Model, pool: ThreadPool) -> str:
 
 def remove_models(options: argparse.Namespace) -> int:
     """Delete models from the store, after asking."""
-    _, folders = _models(options)
+    _, folders = installed(options)
     store = Store(Path(options.folder).expanduser() if options.folder else user_folder())
     with Terminal(yes=options.yes) as terminal:
         for name in options.names:
@@ -147,6 +147,6 @@ def _why_not(model: Model) -> str:
 
 def print_path(options: argparse.Namespace) -> int:
     """Where the store is, or one model."""
-    _, folders = _models(options)
+    _, folders = installed(options)
     print(find(options.name, folders).folder if options.name else user_folder())
     return 0

@@ -5,16 +5,18 @@ import gc
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 _SWITCH_INTERVAL: Final = 0.0005  # an audio callback waits for the interpreter at most this long, by default 5 ms
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` to its end on the event loop of a daemon."""
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` to its end on the event loop of a daemon; its result."""
     be_quick()
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(work)
+        return runner.run(work)
 
 
 def be_quick() -> None:

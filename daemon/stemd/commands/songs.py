@@ -31,6 +31,11 @@ class Song:
     rate: int
     stems: Mapping[str, Float32Array]
 
+    @property
+    def audible(self) -> Mapping[str, Float32Array]:
+        """Those of the stems that have an SDR: a silent one has none, whatever the estimate."""
+        return {name: stem for name, stem in self.stems.items() if np.any(stem)}
+
     def first(self, seconds: float) -> "Song":
         """Its beginning."""
         frames = round(seconds * self.rate)
@@ -63,11 +68,17 @@ def read_song(folder: Path, stems: Sequence[str]) -> Song:
 def score(
     song: Song, model: Model, specialists: Sequence[Specialist], plan: WindowPlan, progress: Progress | None = None
 ) -> float:
-    """SDR of what a plan makes of a song, in dB: the mean over its stems."""
+    """SDR of what a plan makes of a song, in dB: the mean over its stems, less those that are silent.
+
+    Raises:
+        ConfigError: all of them are.
+    """
+    if not song.audible:
+        raise ConfigError(f"{song.name}: its true stems are silent, so there is no SDR; name another song")
     wanted = [one for one in specialists if not set(one.stems).isdisjoint(song.stems)]
     rate = model.manifest.sample_rate
     found = separate(song.mixture, song.rate, wanted, plan, rate, spectral=model.spectral, progress=progress)
-    return float(np.mean([sdr(true, found[stem]) for stem, true in song.stems.items()]))
+    return float(np.mean([sdr(true, found[stem]) for stem, true in song.audible.items()]))
 
 
 def _file(folder: Path, name: str) -> Path | None:

@@ -17,8 +17,8 @@ from stemd.commands.terminal import Terminal
 from stemd.config import Config, load_config
 from stemd.dsp.plan import WindowPlan
 from stemd.separation.engines.engine import EngineOptions
+from stemd.separation.pools import new_pool
 from stemd.separation.store import Model, find
-from stemd.separation.threads import ThreadPool
 from stemd.service.library import Library
 from stemd.service.plans import AUTO
 from stemd.service.tuning import memory, memory_file
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _weighed(model: Model, config: Config, terminal: Terminal) -> Tuning:
     """Load the model into a pool as the daemon's, and time every plan there."""
-    pool = ThreadPool(EngineOptions.configured(config.engine))
+    pool = new_pool(config.engine)
     try:
         library = Library(pool, config.model_folders, memory(config.engine))
         model = await library.load(model.manifest.name)

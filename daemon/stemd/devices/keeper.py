@@ -116,7 +116,8 @@ class Keeper(Generic[P]):
     async def _pause(self, seconds: float) -> bool:
         """Wait; whether `stop` was called."""
         try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
         except TimeoutError:
             return False
         return True

@@ -9,6 +9,7 @@ from stemd.audio import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from stemd.devices.endpoints import Direction, Endpoint
 from stemd.devices.listing import rates_that_fit
 from stemd.devices.portaudio import close_stream, open_stream, words
+from stemd.devices.priority import hurry
 from stemd.errors import DeviceError
 
 Latency = float | Literal["low", "high"]
@@ -34,6 +35,7 @@ class Port(ABC):
             first. One tuple, so that both are always of the same callback.
         reported_latency: seconds that PortAudio believes a frame takes through the device's buffers; of a duplex
             port, through both.
+        priority: of the real-time class, for the thread that the device calls; see `hurry`. Set it before `open`.
 
     Args:
         ends: the device, or both, each in the direction that it is wanted for.
@@ -65,6 +67,7 @@ class Port(ABC):
         self.xruns = 0
         self.clock = (0, 0)
         self.reported_latency = 0.0
+        self.priority = 0
 
     def open(self) -> None:
         """Open the device and let it run.
@@ -79,6 +82,11 @@ class Port(ABC):
             self._stream = open_stream(self._make, environment)
         except DeviceError as exc:
             raise DeviceError(f"cannot open {self._names()}: {exc}") from exc
+        except MemoryError as exc:  # of cffi, whose callbacks are made in memory that is written and then executed
+            raise DeviceError(
+                f"cannot open {self._what()}: this process may not make code while it runs, which sound devices need; "
+                "as a service: stemd install-service --with sound"
+            ) from exc
         except Exception as exc:  # PortAudioError, of a module that may not be there; ValueError for its arguments
             raise DeviceError(f"cannot open {self._what()}: {words(exc)}; {self._advice()}") from exc
         self._opened_ns = time.monotonic_ns()
@@ -118,6 +126,8 @@ class Port(ABC):
 
     def _after(self, frames: int, status: Any) -> None:
         """What every callback counts."""
+        if not self.frames:
+            hurry(self.priority)
         if status and (status.input_overflow or status.output_underflow):
             self.xruns += 1
         self.frames += frames

@@ -1,6 +1,7 @@
 """Cuts a stream into segments for a network."""
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from stemd.dsp.fifo import Fifo
 from stemd.dsp.plan import Span, WindowPlan
 from stemd.errors import PlanError
 
+_BLOCK: Final = 16_384  # frames that are pushed at once, as a rule at most
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
@@ -18,13 +21,15 @@ class Segment:
     Attributes:
         span: where in the stream it lies, and which of its frames will be used.
         mixture: (channels, segment) samples at the model's rate.
-        spectrum: (channels, n, bins) the STFT frames centred in the segment whose windows end within it; None for
+        spectrum: (channels, n, stft.KEPT) the STFT frames centred in the segment whose windows end within it; None for
             networks that see no spectrogram. The first has index `span.start / 1024`.
+        lead: (channels, stft.HALF) the samples before the segment, which the first windows of these STFT frames touch.
     """
 
     span: Span
     mixture: Float32Array
     spectrum: Complex64Array | None
+    lead: Float32Array | None = None
 
 
 class Segmenter:
@@ -41,13 +46,21 @@ class Segmenter:
 
     def __init__(self, plan: WindowPlan, channels: int, *, spectral: bool = False) -> None:
         self.plan = on_grid(plan) if spectral else plan
-        self._samples = Fifo(np.float32, channels)
-        self._spectrum = stft.SpectrumRing(channels) if spectral else None
+        self._channels, self._lead = channels, stft.HALF if spectral else 0
+        held = plan.segment + plan.backlog - plan.history + _BLOCK
+        self._samples = Fifo(np.float32, channels, silence=plan.history + self._lead, window=held + self._lead)
+        self._spectrum = stft.SpectrumRing(channels, plan.history, held) if spectral else None
         self._next = 0
+
+    def take_memory(self) -> None:
+        """Have all memory at hand that will be used, before anything is pushed; see Fifo."""
+        self._samples.take_memory()
+        if self._spectrum:
+            self._spectrum.take_memory()
 
     @property
     def received(self) -> int:
-        """Frames pushed so far."""
+        """Frames pushed so far; after `flush`, with the silence that its segments have."""
         return self._samples.end
 
     def push(self, samples: Float32Array) -> list[Segment]:
@@ -63,22 +76,24 @@ class Segmenter:
     def flush(self) -> list[Segment]:
         """Give the segments that the end of the stream cuts short."""
         length = self.received
-        if self._spectrum:
-            silence = np.zeros(
-                (self._samples.view(length, length).shape[0], self.plan.segment + stft.WINDOW), np.float32
-            )
-            self._spectrum.push(silence)
-        return [self._take(self.plan.span_at_end(k, length)) for k in range(self._next, self.plan.segments(length))]
+        spans = [self.plan.span_at_end(k, length) for k in range(self._next, self.plan.segments(length))]
+        if spans:
+            silence = np.zeros((self._channels, spans[-1].start + self.plan.segment - length), np.float32)
+            self._samples.append(silence)
+            if self._spectrum:  # after the last window that touches the stream, nothing needs to be computed
+                self._spectrum.push(silence[:, : stft.WINDOW])
+        return [self._take(span) for span in spans]
 
     def _take(self, span: Span) -> Segment:
         stop = span.start + self.plan.segment
         spectrum = None
         if self._spectrum:
             spectrum = self._spectrum.frames(span.start // stft.HOP, (stop - stft.HALF) // stft.HOP + 1)
-        segment = Segment(span, self._samples.window(span.start, stop), spectrum)
+        lead = self._samples.window(span.start - self._lead, span.start) if self._lead else None
+        segment = Segment(span, self._samples.window(span.start, stop), spectrum, lead)
         self._next = span.index + 1
         keep = self._next * self.plan.hop - self.plan.backlog
-        self._samples.forget_before(keep)
+        self._samples.forget_before(keep - self._lead)
         if self._spectrum:
             self._spectrum.forget_before(keep // stft.HOP)
         return segment

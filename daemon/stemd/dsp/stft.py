@@ -18,6 +18,7 @@ WINDOW: Final = 4_096
 HOP: Final = 1_024
 HALF: Final = WINDOW // 2
 BINS: Final = HALF + 1
+KEPT: Final = 1_024  # bins of a stream's STFT frames that are held, from the lowest; networks of masks see no others
 SPILL: Final = WINDOW - HOP  # how far the windows that begin before a frame reach beyond it
 _HANN: Final[Float32Array] = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 _SQUARED: Final[Float32Array] = _HANN * _HANN
@@ -32,7 +33,7 @@ def analyse(samples: Float32Array) -> Complex64Array:
 
 
 def synthesise(spectrum: Complex64Array, first: int, start: int, stop: int) -> Float32Array:
-    """Samples `[start, stop)` of a signal from its STFT frames (channels, n, BINS), `first` the index of the first.
+    """Samples `[start, stop)` of a signal from its STFT frames (channels, n, bins), `first` the index of the first.
 
     Every sample wanted must lie within 1024 frames of the centre of one of the STFT frames.
     """
@@ -81,13 +82,23 @@ def needed(span: Span, first: int, count: int) -> tuple[int, int]:
 
 
 class SpectrumRing:
-    """The STFT frames of one stream, each computed once, as its samples come."""
+    """The STFT frames of one stream, each computed once, as its samples come.
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: of the samples.
+        silence: frames of the stream before its first one, whose STFT frames are held as silence.
+        window: frames of the stream whose STFT frames are held at most, as a rule.
+    """
+
+    def __init__(self, channels: int, silence: int = 0, window: int = 0) -> None:
         # Frame -1 is the first that any sample touches; it and the windows before it begin in silence.
-        self._samples = Fifo(np.float32, channels, start=-HOP - HALF)
-        self._samples.append(np.zeros((channels, HOP + HALF), np.float32))
-        self._frames = Fifo(np.complex64, channels, (BINS,), start=-1)
+        self._samples = Fifo(np.float32, channels, silence=HOP + HALF)
+        before = max(0, -(-silence // HOP) - 1)
+        self._frames = Fifo(np.complex64, channels, (KEPT,), start=-1, silence=before, window=-(-window // HOP) + 1)
+
+    def take_memory(self) -> None:
+        """Have all memory at hand that will be used, before anything is pushed; see Fifo."""
+        self._frames.take_memory()
 
     @property
     def end(self) -> int:
@@ -100,11 +111,11 @@ class SpectrumRing:
         count = (self._samples.end - (self.end * HOP - HALF) - WINDOW) // HOP + 1
         if count > 0:
             start = self.end * HOP - HALF
-            self._frames.append(analyse(self._samples.view(start, start + (count - 1) * HOP + WINDOW)))
+            self._frames.append(analyse(self._samples.view(start, start + (count - 1) * HOP + WINDOW))[:, :, :KEPT])
             self._samples.forget_before(self.end * HOP - HALF)
 
     def frames(self, first: int, stop: int) -> Complex64Array:
-        """STFT frames `[first, stop)` as (channels, stop - first, BINS), to be read; those before -1 are silent."""
+        """STFT frames `[first, stop)` as (channels, stop - first, KEPT), to be read; those before -1 are silent."""
         return self._frames.window(first, stop)
 
     def forget_before(self, index: int) -> None:

@@ -1,13 +1,13 @@
 """Messages to frames and back: `[kind, header, pcm]`, the header a msgpack map, the PCM raw."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, Final
 
 import msgpack
 
 from stemd.errors import ProtocolError, nearest
-from stemd.protocol.fields import MAX_HEADER, MAX_ITEMS, MAX_REPLY, MAX_REPLY_ITEMS, Plan
+from stemd.protocol.fields import MAX_HEADER, MAX_ITEMS, MAX_REPLY, MAX_REPLY_ITEMS
 from stemd.protocol.replies import (
     Attached,
     Closed,
@@ -19,6 +19,7 @@ from stemd.protocol.replies import (
     Moved,
     Opened,
     Pong,
+    Reloaded,
     State,
     Stem,
     Subscribed,
@@ -35,6 +36,7 @@ from stemd.protocol.requests import (
     Mixture,
     Open,
     Ping,
+    Reload,
     SetGain,
     SetMixer,
     Status,
@@ -56,6 +58,7 @@ FROM_CLIENT: Final[dict[bytes, type[Any]]] = {
         SetGain,
         SetMixer,
         Status,
+        Reload,
         Ping,
         Bye,
         Attach,
@@ -75,6 +78,7 @@ FROM_DAEMON: Final[dict[bytes, type[Any]]] = {
         GainSet,
         MixerSet,
         State,
+        Reloaded,
         Pong,
         Fault,
         Stem,
@@ -84,9 +88,12 @@ CARRIES_PCM: Final = frozenset({Mixture.kind, Stem.kind})
 
 
 def to_frames(message: FromClient | FromDaemon, pcm: bytes | memoryview = b"") -> list[bytes | memoryview]:
-    """The frames `[kind, header, pcm]` of a message."""
-    header = {f.name: _plain(getattr(message, f.name)) for f in fields(message)}
-    return [message.kind, msgpack.packb(header), pcm]
+    """The frames `[kind, header, pcm]` of a message. What is optional and at its default is left out.
+
+    So whoever does not use what a minor version has added sends what was sent before it.
+    """
+    header = {f.name: value for f in fields(message) if (value := getattr(message, f.name)) != f.default}
+    return [message.kind, msgpack.packb(header, default=asdict), pcm]
 
 
 def from_client(frames: Sequence[bytes | memoryview]) -> tuple[FromClient, memoryview]:
@@ -145,9 +152,3 @@ def _header(header: bytes | memoryview, name: str, most: int, items: int) -> dic
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ProtocolError(f"{name}: header is not a map with text keys")
     return values
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Plan):
-        return {f.name: getattr(value, f.name) for f in fields(value)}
-    return value

@@ -7,7 +7,7 @@ from stemd.audio import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from stemd.schema import Matches, Range
 
 MAJOR: Final = 1
-MINOR: Final = 1
+MINOR: Final = 3
 MAX_HEADER: Final = 16_384  # bytes of a client's header
 MAX_ITEMS: Final = 256  # of one list or map in it
 MAX_REPLY: Final = 2**20  # bytes of a daemon's header: the state of many streams is long
@@ -43,3 +43,32 @@ class Plan:
     hop: Annotated[int, Range(1, 2**24)]
     overlap: Annotated[int, Range(0, 2**24)]
     lookahead: Annotated[int, Range(0, 2**24)]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a stem block came about: points of time on the daemon's monotonic clock, none before the one above it.
+
+    Of the last segment that the block waited for; where another overtook that one, each point is when both had come so
+    far. What lies between two points, and `capture_ns` before the first and the receive call after the last, adds up to
+    the block's latency.
+
+    Attributes:
+        arrived: the input block that completed the segment was read.
+        submitted: the segment went to the workers; resampling, and the STFT of a stream that keeps one, lie before.
+        begun: a worker took it up.
+        network_begun: the network itself began; a network's own STFT lies before.
+        network_ended: and ended; masks and the inverse STFT follow.
+        ended: the worker was done.
+        ready: the estimate was joined with those before it, so that the block could leave.
+        left: the block was handed to the socket, once it was due and there was credit.
+    """
+
+    arrived: Instant
+    submitted: Instant
+    begun: Instant
+    network_begun: Instant
+    network_ended: Instant
+    ended: Instant
+    ready: Instant
+    left: Instant

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from stemd.audio import Format
-from stemd.protocol.fields import Channels, Count, Flag, Gain, Instant, Name, Plan, Rate, Share, Text
+from stemd.protocol.fields import Channels, Count, Flag, Gain, Instant, Name, Plan, Rate, Share, Text, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,16 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Reloaded:
+    """Answers Reload. `changed`: the keys that differ, and when each takes effect; `notes`: what else is to be said."""
+
+    kind: ClassVar[bytes] = b"reloaded"
+    request: Count
+    changed: dict[Name, Text]
+    notes: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """Answers Ping; with the time of its arrival these are the four timestamps of an offset estimate."""
 
@@ -156,7 +166,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Stem:
-    """A block of a stem; carries PCM, none when `end` is flagged. Times are of its first frame."""
+    """A block of a stem; carries PCM, none when `end` is flagged. Times are of its first frame.
+
+    `way`: only where the subscription asked for it, and a network's estimate is in the block; else it is left out.
+    """
 
     kind: ClassVar[bytes] = b"stem"
     subscription: Count
@@ -174,7 +187,8 @@ class Stem:
     latency: Count
     dropped: Count
     flags: tuple[Flag, ...]
+    way: Way | None = None
 
 
-Reply: TypeAlias = Welcome | Opened | Closed | Subscribed | Unsubscribed | GainSet | MixerSet | State
+Reply: TypeAlias = Welcome | Opened | Closed | Subscribed | Unsubscribed | GainSet | MixerSet | State | Reloaded
 FromDaemon: TypeAlias = Reply | Attached | Grant | Moved | Pong | Fault | Stem

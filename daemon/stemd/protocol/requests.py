@@ -71,7 +71,11 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Asks for a stem of a stream, open or yet to come. `credit`: blocks that may be sent at once."""
+    """Asks for a stem of a stream, open or yet to come.
+
+    `credit`: blocks that may be sent at once. `way`: whether each block is to say how it came about; since 1.3, for
+    daemons with the capability `way`, and left out where it is false.
+    """
 
     kind: ClassVar[bytes] = b"subscribe"
     request: Count
@@ -80,6 +84,7 @@ class Subscribe:
     format: Format
     delivery: Delivery
     credit: Credits
+    way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,14 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Reload:
+    """Has the daemon read its configuration and its models again."""
+
+    kind: ClassVar[bytes] = b"reload"
+    request: Count
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Sent every 2 s; after three that are missed, the other side is gone. `sent_ns`: the sender's clock."""
 
@@ -154,5 +167,5 @@ class Attach:
     session: Name
 
 
-Request: TypeAlias = Hello | Open | Close | Subscribe | Unsubscribe | SetGain | SetMixer | Status
+Request: TypeAlias = Hello | Open | Close | Subscribe | Unsubscribe | SetGain | SetMixer | Status | Reload
 FromClient: TypeAlias = Request | Mixture | Credit | Ping | Bye | Attach

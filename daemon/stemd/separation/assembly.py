@@ -56,10 +56,11 @@ class Track:
         at = first * assembly.plan.hop
         # The resampler starts where both rates have a frame, so that its output is on the stream's grid.
         origin = at - at % (model_rate // gcd(model_rate, rate))
-        self._final = Fifo(np.float32, len(stems) * self._channels, start=origin)
-        self._final.append(np.zeros((len(stems) * self._channels, at - origin), np.float32))
-        self._resampler = Resampler(model_rate, rate, len(stems) * self._channels)
-        self._ready = Fifo(np.float32, len(stems) * self._channels, start=origin * rate // model_rate)
+        lines, held = len(stems) * self._channels, assembly.plan.hop + assembly.plan.overlap + assembly.plan.spill
+        self._final = Fifo(np.float32, lines, start=origin, window=held + model_rate)
+        self._final.append(np.zeros((lines, at - origin), np.float32))
+        self._resampler = Resampler(model_rate, rate, lines)
+        self._ready = Fifo(np.float32, lines, start=origin * rate // model_rate)
         # What the segment before would have spilt over is missing in the first frames.
         self.first = resampled_length(at + assembly.plan.spill, model_rate, rate) if first else 0
         self._ended = False
@@ -91,6 +92,16 @@ class Track:
         if self._ready.end < stop and self._ended and self.next >= segments:
             self._ready.append(self._resampler.flush())
         return self._ready.end >= stop
+
+    def waited_for(self, stop: int) -> int:
+        """The index of the last segment that frames before `stop` need, or of the last that there is.
+
+        Frames whose last segment was given up are degraded, and no others. Where the rates differ, up to three frames
+        are counted in that the resampler may not have needed.
+        """
+        model_rate, rate = self._rates
+        last = stop - 1 + held_back(model_rate, rate)
+        return min(last * model_rate // (rate * self._plan.hop), self.next - 1)
 
     def read(self, start: int, stop: int) -> Float32Array:
         """Frames `[start, stop)` as (stems, channels, frames), silent before `first`; they are forgotten."""
@@ -141,10 +152,17 @@ class Assembly:
         self.tracks: dict[int, Track] = {}
         self._into = Resampler(rate, model_rate, CHANNELS)
         self._segmenter = Segmenter(self.plan, CHANNELS, spectral=spectral)
-        self._mixture = Fifo(np.float32, channels)
+        # Held until it leaves: for the plan's latency, and what is added for computing, a hop at most.
+        held = resampled_length(plan.latency + plan.hop + model_rate, model_rate, rate)
+        self._mixture = Fifo(np.float32, channels, window=held)
         self._blocks: deque[int] = deque()
         self._cut = 0
         self._ended = False
+
+    def take_memory(self) -> None:
+        """See Segmenter."""
+        self._segmenter.take_memory()
+        self._mixture.take_memory()
 
     @property
     def received(self) -> int:

@@ -60,7 +60,8 @@ def _fastest(folder: Path, manifest: Manifest, options: EngineOptions, *, spectr
     if not usable:
         raise ModelLoadError("no engine can be used: " + "; ".join(filter(None, obstacles.values())))
     if len(usable) == 1:
-        log.info("%s: %s runs it, the only engine here", manifest.name, usable[0].name)
+        about = {"model": manifest.name, "engine": usable[0].name}
+        log.info("%s: %s runs it, the only engine here", manifest.name, usable[0].name, extra=about)
         return usable[0].name
     verify(folder, manifest)
     sample = trial(manifest.live.window(), spectral=spectral)
@@ -68,7 +69,8 @@ def _fastest(folder: Path, manifest: Manifest, options: EngineOptions, *, spectr
     seconds = race(calls)
     first, *others = sorted(seconds, key=lambda name: seconds[name])
     ratios = ", ".join(f"{seconds[other] / seconds[first]:.2f} times as fast as {other}" for other in others)
-    log.info("%s: %s runs it, %s", manifest.name, first, ratios or "the only engine that can")
+    about = {"model": manifest.name, "engine": first}
+    log.info("%s: %s runs it, %s", manifest.name, first, ratios or "the only engine that can", extra=about)
     return first
 
 
@@ -90,7 +92,7 @@ def _candidates(
     if not calls:
         raise ModelLoadError(f"no engine runs {manifest.name!r}: {'; '.join(faults)}")
     for fault in faults:
-        log.warning("%s is not run by %s", manifest.name, fault)
+        log.warning("%s is not run by %s", manifest.name, fault, extra={"model": manifest.name})
     return calls
 
 

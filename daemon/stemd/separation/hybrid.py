@@ -35,6 +35,10 @@ class HybridSpecialist:
         estimates += samples[self._rows].reshape(-1, frames)
         return estimates.reshape(len(self.stems), CHANNELS, frames)[:, :, segment.span.trusted].copy()
 
+    def terminate(self) -> None:
+        """See Specialist."""
+        self._network.terminate()
+
     def _outputs(
         self, spectrogram: Float32Array, mixture: Float32Array, spectra: SegmentSpectra
     ) -> tuple[Float32Array, Float32Array]:

@@ -16,6 +16,7 @@ from stemd.dsp.plan import WindowPlan
 from stemd.dsp.segmenter import check_grid
 from stemd.errors import ModelLoadError, PlanError
 from stemd.protocol import NAME
+from stemd.separation.outside import check_inside
 
 MANIFEST_NAME: Final = "manifest.toml"
 CHANNELS: Final = 2  # every network is stereo
@@ -177,6 +178,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """All stems, in the order of the specialists."""
         return tuple(stem for entry in self.specialists for stem in entry.stems)
 
+    @property
+    def key(self) -> str:
+        """The name with a digest of all that the manifest says, the files' digests among it: one for each edition."""
+        return f"{self.name}@{hashlib.sha256(msgspec.msgpack.encode(self)).hexdigest()[:16]}"
+
     def __post_init__(self) -> None:
         """Refuse stems named twice and plans that this model cannot run."""
         twice = sorted({stem for stem in self.stems if self.stems.count(stem) > 1})
@@ -207,10 +213,12 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def verify(folder: Path, manifest: Manifest) -> None:
-    """Check that each specialist's file lies in `folder` and has the digest that the manifest names.
+    """Check that each specialist's file lies in `folder`, has the digest that the manifest names, and is all there is.
+
+    It is opened once more to be loaded. Whoever could change it between the two could change stemd as well.
 
     Raises:
-        ModelLoadError: a file is missing, unreadable or damaged.
+        ModelLoadError: a file is missing, unreadable or damaged, or keeps weights in other files.
     """
     for entry in manifest.specialists:
         file = folder / entry.file
@@ -226,3 +234,4 @@ def verify(folder: Path, manifest: Manifest) -> None:
             raise ModelLoadError(
                 f"{file}: damaged or replaced (sha256 {found[:12]}..., not {entry.sha256[:12]}...); {again}"
             )
+        check_inside(file)

@@ -1,6 +1,6 @@
 """Where models lie on disk, by name: those shipped, the user's, and folders named in the configuration."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from stemd.dsp.plan import WindowPlan
 from stemd.errors import ModelLoadError, PlanError, nearest
 from stemd.separation.choosing import choose
 from stemd.separation.engines import engine_named
-from stemd.separation.engines.engine import EngineOptions
+from stemd.separation.engines.engine import EngineOptions, Network
 from stemd.separation.manifest import MANIFEST_NAME, Manifest, load_manifest, verify
 from stemd.separation.specialist import Specialist, check_kind, specialist
 
@@ -55,8 +55,15 @@ class Model:
         """
         return choose(self.folder, self.manifest, options, spectral=self.spectral)
 
-    def open(self, options: EngineOptions, stems: Collection[str] | None = None) -> list[Specialist]:
+    def open(
+        self,
+        options: EngineOptions,
+        stems: Collection[str] | None = None,
+        through: Callable[[Network], Network] = lambda network: network,
+    ) -> list[Specialist]:
         """Load specialists, in the manifest's order: all, or those that give one of `stems`.
+
+        Each has its network as `through` gives it back.
 
         Raises:
             ConfigError: the options name no engine, or what it does not know.
@@ -66,7 +73,7 @@ class Model:
         check_kind(self.manifest)
         engine = engine_named(self.engine(options))
         return [
-            specialist(self.manifest, entry, engine.load(self.folder / entry.file, options))
+            specialist(self.manifest, entry, through(engine.load(self.folder / entry.file, options)))
             for entry in self.manifest.specialists
             if stems is None or not set(entry.stems).isdisjoint(stems)
         ]

@@ -14,5 +14,6 @@ def trial(plan: WindowPlan, *, spectral: bool) -> Segment:
         plan = on_grid(plan)
     mixture = np.random.default_rng(0).normal(0, 0.05, (CHANNELS, plan.segment)).astype(np.float32)
     span = Span(1, 0, plan.span(1).trusted, plan.spill or None)
-    spectrum = stft.analyse(np.pad(mixture, ((0, 0), (stft.HALF, 0)))) if spectral else None
-    return Segment(span, mixture, spectrum)
+    spectrum = stft.analyse(np.pad(mixture, ((0, 0), (stft.HALF, 0))))[:, :, : stft.KEPT] if spectral else None
+    lead = np.zeros((CHANNELS, stft.HALF), np.float32) if spectral else None
+    return Segment(span, mixture, spectrum, lead)

@@ -1,4 +1,4 @@
-"""Which realtime streams one worker can serve, each within its own bound: decided before a promise is made.
+"""Which realtime streams one worker can serve, or several, each within its own bound: decided before a promise is made.
 
 Segments run one at a time and are not interrupted, earliest deadline first. A set of streams with compute C, hop T and
 compute budget B (the time from a segment's last frame to its deadline) keeps every deadline if, for all t > 0,
@@ -7,6 +7,10 @@ compute budget B (the time from a segment's last frame to its deadline) keeps ev
 
 (K. Jeffay, D. Stanat, C. Martel, "On non-preemptive scheduling of periodic and sporadic tasks", 1991; with deadlines
 below periods: L. George, N. Rivierre, M. Spuri, 1996).
+
+Where m workers take segments from one queue, a segment waits only while all of them are busy: at most for a m-th of the
+work that goes before it (R. L. Graham, "Bounds on multiprocessing timing anomalies", 1969), and then takes its own C.
+So each stream counts with C_i / m in the sum, its own run with C_i, and B_i is less by (1 - 1/m) * C_i.
 """
 
 from collections.abc import Sequence
@@ -22,19 +26,26 @@ _EPSILON: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What one stream asks of the worker, in seconds: `compute` every `hop`, done within `budget`."""
+    """What one stream asks of the workers, in seconds: `compute` every `hop`, done within `budget`.
+
+    Attributes:
+        place: where its segments run; demands at different places do not touch each other.
+        parallel: how many segments run there at a time.
+    """
 
     compute: float
     hop: float
     budget: float
+    place: str = ""
+    parallel: int = 1
 
     @property
     def load(self) -> float:
-        """Compute time of a hop over the hop's duration."""
-        return self.compute / self.hop
+        """Compute time of a hop over the hop's duration, of all workers there together."""
+        return self.compute / self.hop / self.parallel
 
 
-def budget(compute: float, hop: float, others: Sequence[Demand], ahead: int) -> float:
+def budget(compute: float, hop: float, others: Sequence[Demand], ahead: int, parallel: int = 1) -> float:
     """The smallest compute budget at which a new stream and all others keep their deadlines.
 
     It leaves room for `ahead` segments of others. As many streams of a kind get this least budget; each that comes
@@ -43,19 +54,21 @@ def budget(compute: float, hop: float, others: Sequence[Demand], ahead: int) -> 
     Args:
         compute: the p99 of the new stream's networks, together, for one segment, in seconds.
         hop: of the new stream, in seconds.
-        others: what has been promised.
+        others: what has been promised at the same place.
         ahead: how many segments of others may go first at this budget.
+        parallel: how many segments run at a time.
 
     Raises:
         Overloaded: no budget up to a hop holds; the text says what would.
     """
-    load = sum(d.load for d in others) + compute / hop
+    load = sum(d.compute / d.hop for d in others) / parallel + compute / hop / parallel
     if load * HEADROOM > 1:
         raise Overloaded(
             f"the machine is at {load:.0%} load with this stream, more than {1 / HEADROOM:.0%}; "
-            f"a hop of {_longer(compute, others):.2f} s would do"
+            f"a hop of {_longer(compute, others, parallel):.2f} s would do"
         )
-    if any(compute + d.compute > d.budget for d in others):  # which no hop and no budget can mend
+    # Which no hop and no budget can mend.
+    if parallel == 1 and any(compute + d.compute > d.budget + _EPSILON for d in others):
         raise Overloaded(f"a segment takes {compute:.2f} s here, too long for another stream to wait")
     longest = max((d.compute for d in others), default=0.0)
     least = compute + ahead * max(longest, compute)
@@ -63,32 +76,49 @@ def budget(compute: float, hop: float, others: Sequence[Demand], ahead: int) -> 
         candidate = least + (max(hop, least) - least) * step / _STEPS
         # Room is kept for one segment of a stream yet to come, or this would be the last that is admitted; with
         # `ahead` 0 that is what was asked for.
-        if holds([*others, Demand(compute, hop, candidate)], reserve=min(1, ahead) * max(longest, compute)):
+        demands = [*others, Demand(compute, hop, candidate)]
+        if holds(demands, reserve=min(1, ahead) * max(longest, compute), parallel=parallel):
             return candidate
     raise Overloaded(f"{len(others)} streams leave no time for another within a hop of {hop:.2f} s")
 
 
-def holds(demands: Sequence[Demand], *, reserve: float = 0.0) -> bool:
+def holds(demands: Sequence[Demand], *, reserve: float = 0.0, parallel: int = 1) -> bool:
     """Whether every deadline is kept, whatever the streams' phases (the condition above).
 
-    `reserve`: a segment of somebody else, in seconds, that may be running whenever one wants to start.
+    Args:
+        demands: all of one place.
+        reserve: a segment of somebody else, in seconds, that may be running whenever one wants to start.
+        parallel: how many segments run at a time.
     """
-    load = sum(d.load for d in demands)
+    shares = [
+        _Share(d.compute / parallel, d.hop, d.budget - d.compute * (1 - 1 / parallel), d.compute) for d in demands
+    ]
+    load = sum(d.compute / d.hop for d in shares)
     if load >= 1:
         return False
     # Beyond this horizon the condition follows from the load.
-    slack = sum(d.compute for d in demands) + max([reserve, *(d.compute for d in demands)])
-    horizon = max(max((d.budget for d in demands), default=0.0), slack / (1 - load))
-    points = sorted({d.budget + n * d.hop for d in demands for n in range(int(horizon / d.hop) + 2)})
+    slack = sum(d.compute for d in shares) + max([reserve, *(d.run for d in shares)])
+    horizon = max(max((d.budget for d in shares), default=0.0), slack / (1 - load))
+    points = sorted({d.budget + n * d.hop for d in shares for n in range(int(horizon / d.hop) + 2)})
     # Between these points the left side is constant.
-    return all(_wanted(demands, t, reserve) <= t + _EPSILON for t in points if t <= horizon)
+    return all(_wanted(shares, t, reserve) <= t + _EPSILON for t in points if t <= horizon)
 
 
-def _wanted(demands: Sequence[Demand], t: float, reserve: float) -> float:
-    done = sum((int((t - d.budget) / d.hop + _EPSILON) + 1) * d.compute for d in demands if d.budget <= t)
-    return done + max([reserve, *(d.compute for d in demands if d.budget > t)])
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """A demand as one worker among several sees it: `run` is what a segment really takes."""
+
+    compute: float
+    hop: float
+    budget: float
+    run: float
 
 
-def _longer(compute: float, others: Sequence[Demand]) -> float:
-    left = 1 / HEADROOM - sum(d.load for d in others)
+def _wanted(shares: Sequence[_Share], t: float, reserve: float) -> float:
+    done = sum((int((t - d.budget) / d.hop + _EPSILON) + 1) * d.compute for d in shares if d.budget <= t)
+    return done + max([reserve, *(d.run for d in shares if d.budget > t)])
+
+
+def _longer(compute: float, others: Sequence[Demand], parallel: int) -> float:
+    left = parallel / HEADROOM - sum(d.compute / d.hop for d in others)
     return compute / left if left > 0 else float("inf")

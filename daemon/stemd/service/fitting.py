@@ -55,11 +55,11 @@ class Fitting:
         Raises:
             Overloaded: no hop will do.
         """
-        if not self.demands:
+        if not self._others():
             with suppress(Overloaded, PlanError):
                 return await self._remembered(plan)
-        chosen, demand = await self._shortest(plan, await self._measured(plan))
-        if self.demands:
+        chosen, demand = await self._shortest(plan, await self.measured(plan))
+        if self._others():
             return chosen, demand
         await asyncio.to_thread(self.library.hops.keep, self.model, chosen, self.stems)
         return chosen, await self._demand(chosen)  # others may have been promised something meanwhile
@@ -74,11 +74,18 @@ class Fitting:
 
     async def _demand(self, plan: WindowPlan) -> Demand:
         hop = plan.hop / self.model.manifest.sample_rate
-        compute = await self._measured(plan, hop)
+        compute = await self.measured(plan, hop)
         # What others were promised while this was measured counts, too.
-        return Demand(compute, hop, admission.budget(compute, hop, list(self.demands.values()), self.ahead))
+        at = self.library.capacity(self.model)
+        least = admission.budget(compute, hop, self._others(), self.ahead, at.parallel)
+        return Demand(compute, hop, least, at.place, at.parallel)
 
-    async def _measured(self, plan: WindowPlan, hop: float = math.inf) -> float:
+    def _others(self) -> list[Demand]:
+        """What has been promised where this model runs."""
+        place = self.library.capacity(self.model).place
+        return [demand for demand in self.demands.values() if demand.place == place]
+
+    async def measured(self, plan: WindowPlan, hop: float = math.inf) -> float:
         """What a segment takes, in seconds; measured in the free lane first, to spare the other streams."""
         networks = [
             index
@@ -86,7 +93,7 @@ class Fitting:
             if not set(entry.stems).isdisjoint(self.stems)
         ]
         compute = seconds(await self.library.timings(self.model, plan, Lane.FREE, networks))
-        shortest = min([hop, *(d.hop for d in self.demands.values())])
+        shortest = min([hop, *(d.hop for d in self._others())])
         if compute > shortest:
             raise Overloaded(f"a segment takes {compute:.2f} s here, longer than a hop of {shortest:.2f} s")
         return seconds(await self.library.timings(self.model, plan, Lane.REALTIME, networks))
@@ -98,18 +105,18 @@ class Fitting:
         """
         for _ in range(_TRIES):
             # Beside the event loop, for there are many hops to try.
-            others = list(self.demands.values())
-            found, _ = await asyncio.to_thread(tuning.tuned, plan, self.model, compute, others, self.ahead)
+            others, at = self._others(), self.library.capacity(self.model)
+            found, _ = await asyncio.to_thread(tuning.tuned, plan, self.model, compute, others, self.ahead, at)
             try:
                 return found, await self._demand(found)
             except Overloaded:
-                compute = max(compute * _STEP, await self._measured(found))
+                compute = max(compute * _STEP, await self.measured(found))
         raise Overloaded(f"whatever the hop, a segment of {plan.segment} frames takes too long here")
 
     async def _instead(self, plan: WindowPlan) -> str:
         """Which plan would hold where one is refused."""
         try:
-            holds, demand = await self._shortest(plan, await self._measured(plan))
+            holds, demand = await self._shortest(plan, await self.measured(plan))
         except Overloaded:
             return "No hop would do: use shorter segments, fewer stems, fewer streams, or timing 'free'"
         milliseconds = 1000 * (holds.latency / self.model.manifest.sample_rate + demand.budget)

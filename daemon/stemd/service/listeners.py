@@ -2,6 +2,8 @@
 
 import itertools
 import time
+from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 
 from stemd.config import Server as Limits
@@ -19,6 +21,10 @@ class Listeners:
     Args:
         limits: how many there may be, and how long one may stall.
         courier: sends what they are due.
+
+    Attributes:
+        lost: blocks that subscriptions which are over by now lost.
+        ended: subscriptions that were ended by force, by the code of the fault.
     """
 
     def __init__(self, limits: Limits, courier: Courier) -> None:
@@ -26,6 +32,15 @@ class Listeners:
         self._numbers = itertools.count(1)
         self._all: dict[int, Subscription] = {}
         self._dismissed = False
+        self.lost = 0
+        self.ended: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(list(self._all.values()))
+
+    def configure(self, limits: Limits) -> None:
+        """Hold other limits from now on."""
+        self._limits = limits
 
     def add(
         self, session: Session, request: Subscribe, stream: Stream | None, send: Send | None = None
@@ -72,13 +87,14 @@ class Listeners:
 
     def forget(self, subscription: Subscription, stream: Stream | None) -> None:
         """End a subscription without a word."""
-        self._all.pop(subscription.number, None)
+        self._remove(subscription)
         if stream:
             stream.unsubscribe(subscription)
 
     def drop(self, subscription: Subscription, error: StemdError) -> None:
         """End a subscription, and tell why."""
-        self._all.pop(subscription.number, None)
+        self._remove(subscription)
+        self.ended[error.code] += 1
         message = fault(error, stream=subscription.stream, subscription=subscription.number)
         self._courier.tell(subscription.session, message)
 
@@ -126,9 +142,13 @@ class Listeners:
 
     def _settle(self, subscription: Subscription, stream: Stream | None) -> None:
         if subscription.done:
-            self._all.pop(subscription.number, None)
+            self._remove(subscription)
         elif stream and subscription.lossless and not subscription.full:
             stream.pump()
+
+    def _remove(self, subscription: Subscription) -> None:
+        if self._all.pop(subscription.number, None):
+            self.lost += subscription.dropped
 
     def _stalled(self, subscription: Subscription) -> SubscriberStalled:
         return SubscriberStalled(

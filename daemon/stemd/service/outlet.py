@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from stemd.audio import Float32Array
@@ -10,8 +10,9 @@ from stemd.config import Realtime
 from stemd.dsp.meter import PeakMeter
 from stemd.dsp.mixer import Mixer
 from stemd.errors import SubscriberStalled, UnknownStemError, nearest
-from stemd.protocol import Flag, Stem
+from stemd.protocol import Flag, Stem, Way
 from stemd.separation.assembly import AlignedBlock
+from stemd.service.distribution import Timings
 from stemd.service.intake import Clock
 from stemd.service.promise import Promise
 from stemd.service.rendering import MIX, OUT, Rendering, offered
@@ -48,17 +49,21 @@ class Outlet:
         limits: of the mailboxes of realtime streams.
         clock: nanoseconds of CLOCK_MONOTONIC.
         captured: when the frame at a position was captured, in nanoseconds; asked in realtime streams alone.
+        way: how the frames of a stem before a position came about; asked where somebody wants to know.
         dropped: called with a lossless subscription whose backlog is full.
+        timings: of the blocks of a realtime stream that left.
     """
 
     promise: Promise
     limits: Realtime
     clock: Clock
     captured: Callable[[int], int]
+    way: Callable[[str, int], Way | None]
     dropped: Dropped
     subscriptions: list[Subscription] = field(default_factory=list)
     players: list[Player] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
+    timings: Timings = field(default_factory=Timings)
     mixer: Mixer = field(init=False)
     _meters: dict[str, PeakMeter] = field(default_factory=dict)
     _times: deque[tuple[int | None, int]] = field(default_factory=deque)
@@ -94,7 +99,7 @@ class Outlet:
 
     def add(self, subscription: Subscription, first: int) -> None:
         """Send a subscription what comes from position `first` on."""
-        subscription.begin(first, self._capacity(lossless=subscription.lossless))
+        subscription.begin(first, self._capacity(lossless=subscription.lossless), self._left)
         self.subscriptions.append(subscription)
 
     def check_parts(self, names: Iterable[str]) -> None:
@@ -122,7 +127,6 @@ class Outlet:
         stop = block.position + block.mixture.shape[1]
         rendering = Rendering(block, self.promise.stems, self._out(block))
         gap: tuple[Flag, ...] = ("gap",) if self._in_gap(block.position, stop) else ()
-        now = self.clock()
         for subscription in list(self.subscriptions):
             start = max(block.position, subscription.position or 0)
             if start >= stop:
@@ -131,7 +135,9 @@ class Outlet:
             pcm = rendering.pcm(subscription.stem, subscription.format)
             skip = (start - block.position) * len(pcm) // (stop - block.position)
             header = self._header(subscription, start, stop - start, arrival, source_ns, (*gap, *degraded))
-            if not subscription.offer(header, pcm[skip:], now):
+            if subscription.way and not degraded:
+                header = replace(header, way=self.way(subscription.stem, stop))
+            if not subscription.offer(header, pcm[skip:], self.clock()):
                 self._drop(subscription)
         for player in self.players:
             if rendering.has(player.stem):
@@ -200,6 +206,14 @@ class Outlet:
             latency=self.promise.latency,
             flags=flags,
         )
+
+    def _left(self, header: Stem) -> None:
+        # The first block of a subscription may lack its first frames, and so leave before the time of the others.
+        cut = "start" in header.flags and header.frames < self.promise.request.block
+        if self.promise.realtime and not cut:
+            seconds = (self.clock() - header.capture_ns) / 1e9
+            self.timings.latency.note(seconds)
+            self.timings.lateness.note(seconds - header.latency / header.rate)
 
     def _drop(self, subscription: Subscription) -> None:
         self.subscriptions.remove(subscription)

@@ -10,17 +10,30 @@ import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import zmq
 
 from stemd.errors import ConfigError
 
-Receiver = Callable[[bytes, list[bytes]], None]
+# Peer, frames, and the key that they came with; None where nobody is asked for one.
+Receiver = Callable[[bytes, Sequence[bytes | memoryview], str | None], None]
 
 _MAX_MESSAGE: Final = 16 * 2**20  # bytes of a frame; libzmq hangs up on whoever sends more
 _BURST: Final = 64  # messages taken before other tasks have their turn
 _QUEUE: Final = 1_000  # messages; past them receiving stops, and sending is refused
+
+
+class Lock(Protocol):
+    """What makes a socket ask for keys."""
+
+    def configure(self, socket: "zmq.Socket[bytes]") -> None:
+        """Set a socket's options, before it is bound."""
+        ...
+
+
+def _nobody(peer: bytes, frames: Sequence[bytes | memoryview], key: str | None) -> None:
+    """Whom messages reach before there is a receiver."""
 
 
 class Port:
@@ -29,19 +42,35 @@ class Port:
     Args:
         context: of ZeroMQ.
         endpoint: where to bind; a folder of `ipc://` is made, the socket gets mode 0600.
-        receiver: called with (peer, frames) for each message.
         kind: zmq.ROUTER or zmq.XPUB.
+        lock: asks for keys; None: nobody does, and messages come without one.
+        given: a listening socket's descriptor that somebody else opened for this endpoint; it and its file stay.
+
+    Attributes:
+        receiver: called with (peer, frames, key) for each message; set it before the event loop goes on.
 
     Raises:
         ConfigError: the endpoint is in use or cannot be bound.
     """
 
     def __init__(
-        self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, receiver: Receiver, kind: int = zmq.ROUTER
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        endpoint: str,
+        kind: int = zmq.ROUTER,
+        *,
+        lock: Lock | None = None,
+        given: int | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self._receiver = receiver
-        _check_folder(endpoint)
+        self._given = given
+        self._file = _path(endpoint)
+        self._aside = self._file.with_name(f".{self._file.name}") if self._file else Path()
+        self.receiver: Receiver = _nobody
+        if given is None:
+            _check_folder(endpoint)
+        elif self._file and not self._file.exists():
+            self.open()  # a daemon before this one was killed while nobody was let in
         self._socket = context.socket(kind)
         self._socket.setsockopt(zmq.LINGER, 500)
         self._socket.setsockopt(zmq.SNDHWM, _QUEUE)
@@ -49,6 +78,11 @@ class Port:
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE)
         if kind == zmq.ROUTER:
             self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        if "[" in endpoint:
+            self._socket.setsockopt(zmq.IPV6, 1)
+        if lock:
+            lock.configure(self._socket)
+        self._take = self._taken_with_key if lock else self._taken
         try:
             self._bind()
         except zmq.ZMQError as exc:
@@ -74,16 +108,40 @@ class Port:
             self._wake()
         return True
 
+    @property
+    def unread(self) -> bool:
+        """Whether something has come in that the receiver has not been given yet."""
+        self._wake()
+        return self._scheduled
+
+    def shut(self) -> None:
+        """Let nobody find this Unix socket; who is connected stays, as would not be so if it were unbound."""
+        if self._file:
+            with suppress(OSError):
+                self._file.rename(self._aside)
+
+    def open(self) -> None:
+        """Let it be found again."""
+        if self._file and self._aside.exists():
+            with suppress(OSError):
+                self._aside.rename(self._file)
+
     def close(self) -> None:
         """Stop receiving, and give what was sent half a second to leave."""
         if not self._socket.closed:
             self._loop.remove_reader(self._descriptor)
             self._socket.close()
-            if path := _path(self.endpoint):
-                path.unlink(missing_ok=True)
+            if self._given is not None:
+                self.open()
+            elif self._file:
+                self._file.unlink(missing_ok=True)
+                self._aside.unlink(missing_ok=True)
 
     def _bind(self) -> None:
-        if _path(self.endpoint) is None:
+        if self._given is not None:
+            # libzmq closes what it is given, and unlinks nothing.
+            self._socket.setsockopt(zmq.USE_FD, os.dup(self._given))
+        if self._file is None or self._given is not None:
             self._socket.bind(self.endpoint)
             return
         umask = os.umask(0o177)  # the socket must never be open to others, not even until a chmod
@@ -103,11 +161,26 @@ class Port:
             if self._socket.closed:
                 return
             try:
-                peer, *frames = self._socket.recv_multipart(zmq.NOBLOCK)
+                peer, frames, key = self._take()
             except zmq.Again:
                 return
-            self._receiver(peer, frames)
+            self.receiver(peer, frames, key)
         self._wake()
+
+    def _taken(self) -> tuple[bytes, Sequence[bytes | memoryview], str | None]:
+        peer, *frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        return peer, frames, None
+
+    def _taken_with_key(self) -> tuple[bytes, Sequence[bytes | memoryview], str | None]:
+        # Not copied, for much of it may be thrown away unread.
+        peer, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+        try:
+            key, given = str(peer.get("User-Id")), str(peer.get("Identity")).encode()
+        except zmq.ZMQError:
+            key, given = "", b""  # nobody's
+        if peer.bytes != given and peer.bytes[:1] != b"\0":
+            key = ""  # libzmq kept to what its client chose, and what others could choose as well
+        return peer.bytes, [frame.buffer for frame in frames], key
 
 
 def _path(endpoint: str) -> Path | None:

@@ -1,91 +1,111 @@
-"""The daemon: two sockets, the sessions behind them, and where each message goes."""
+"""The daemon: its sockets, its pool, its streams; from the first bind to the last drain."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import zmq
 
 from stemd import __version__
-from stemd import protocol as wire
 from stemd.config import Config
-from stemd.errors import ProtocolError, StemdError
-from stemd.separation.engines.engine import EngineOptions
-from stemd.separation.pool import Lane
-from stemd.separation.threads import ThreadPool
-from stemd.service.courier import Courier, fault
+from stemd.errors import StemdError
+from stemd.separation.pool import Health
+from stemd.separation.pools import new_pool
+from stemd.separation.store import Model
+from stemd.service.courier import Courier
+from stemd.service.desk import Desk
+from stemd.service.doorkeeper import Doorkeeper
+from stemd.service.ids import begin_anywhere
 from stemd.service.library import Library
 from stemd.service.listeners import Listeners
 from stemd.service.live.live import Live
-from stemd.service.plans import resolve
-from stemd.service.port import Port, Receiver
-from stemd.service.sessions import GONE_AFTER_NS, Session, Sessions
+from stemd.service.port import Lock, Port
+from stemd.service.reloading import Outcome, prepare, swap_all, warm
+from stemd.service.security.guard import Guard
+from stemd.service.seeing.view import View
+from stemd.service.sessions import Sessions
 from stemd.service.streams import Streams
 from stemd.service.tap import Tap
 from stemd.service.tuning import memory
 
+if TYPE_CHECKING:
+    from stemd.service.seeing.http import Reporter
+
 log: Final = logging.getLogger("stemd")
-CAPABILITIES: Final = ("realtime", "free", "gain", "mixer", "moved")
 _WATCH_INTERVAL: Final = 0.5
 
 
 class Server:
     """`async with Server(config) as server:` is ready once entered, and drains when left.
 
+    Args:
+        config: what holds at first.
+        source: reads the configuration again, for `reread`; it may block. None: there is nothing to read.
+        sockets: that a service manager opened, by endpoint; see `stemd.service.activation`.
+
+    Attributes:
+        broken: set when a lane has no worker left that ends what it begins; only a restart helps then.
+
     Raises:
-        ConfigError: on entering, the address is in use or cannot be bound.
+        ConfigError: others could reach it and it has no key; on entering, the address is in use or cannot be bound.
         ModelLoadError: on entering, a model cannot be loaded.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(
+        self, config: Config, source: Callable[[], Config] | None = None, sockets: Mapping[str, int] | None = None
+    ) -> None:
         self.config = config
+        self._sockets = sockets or {}
+        self._source = source or (lambda: self.config)
+        self._reloading = asyncio.Lock()
+        self._trouble: str | None = None  # of the last reload
         self.live: Live | None = None
+        self.broken = asyncio.Event()
         self._sessions = Sessions()
-        self._watcher: asyncio.Task[None] | None = None
+        self._guard = Guard(config)
+        self._watchers: list[asyncio.Task[None]] = []
         self._ports: list[Port] = []
+        self._reporter: Reporter | None = None
         self._began = time.monotonic()
-        self._handlers: dict[type, Callable[[Session, Any, memoryview], None]] = {
-            wire.Mixture: lambda session, m, pcm: self._streams.owned(session, m.stream).take(m, pcm),
-            wire.Credit: self._credit,
-            wire.Ping: self._ping,
-            wire.Open: lambda session, m, _: self._streams.begin(session, m),
-            wire.Close: lambda session, m, _: self._streams.close(session, m),
-            wire.Subscribe: self._subscribe,
-            wire.Unsubscribe: self._unsubscribe,
-            wire.SetGain: self._set_gain,
-            wire.SetMixer: self._set_mixer,
-            wire.Status: lambda session, m, _: self._courier.reply(session, wire.State(m.request, self.state())),
-            wire.Bye: lambda session, _, __: self._leave(session, at_once=True),
-        }
 
     async def __aenter__(self) -> Self:
         """Bind, load, warm up."""
+        begin_anywhere()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._pool = ThreadPool(EngineOptions.configured(self.config.engine))
+        self._pool = new_pool(self.config.engine)
         self._library = Library(self._pool, self.config.model_folders, memory(self.config.engine))
         try:
-            requests = self._bind(self.config.address.requests, self._on_request)
-            stems = self._bind(self.config.address.stems, self._on_stems)
-            self._stems = stems
-            self._courier = Courier(requests, stems, self._sessions)
-            self._listeners = Listeners(self.config.server, self._courier)
-            self._streams = Streams(
-                *(self.config, self._pool, self._library, self._sessions, self._listeners, self._courier)
+            self._guard.begin(self._context)
+            requests, stems = (self._bind(end, lock=self._guard.curve) for end in self.config.address.endpoints)
+            courier = Courier(requests, stems, self._sessions, self._guard.gate)
+            self._listeners = Listeners(self.config.server, courier)
+            self._streams = Streams(*(self.config, self._pool, self._library, self._sessions, self._listeners, courier))
+            self._desk = Desk(
+                *(self._sessions, self._streams, self._listeners, courier, self.state, self.reread, self._guard.gate)
             )
+            requests.receiver = self._guard.before(self._desk.on_request, courier.refuse)
+            stems.receiver = self._guard.before(self._desk.on_stems, courier.refuse_stems)
+            self._guard.changed = self._desk.enforce
             if self.config.server.tap:
                 tap = Tap(self._listeners, self._streams.open.get)
-                tap.port = self._bind(self.config.server.tap, tap.receive, zmq.XPUB)
+                tap.port = self._bind(self.config.server.tap, zmq.XPUB)
+                tap.port.receiver = tap.receive
+            self._watchers.append(asyncio.create_task(Doorkeeper(self._ports).keep()))
+            view = self._view(courier)
+            await self._report(view)
             await self._warm()
             if self.config.capture.device:
                 self.live = Live(self.config, self._streams)
                 await self.live.start()
+            view.warm = True
         except BaseException:
             await self._release()
             raise
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+        self._watchers.append(asyncio.create_task(self._watch()))
         return self
 
     async def __aexit__(
@@ -105,129 +125,116 @@ class Server:
             "load": round(self._streams.load, 4),
             "pending": [{"stream": s.stream, "stem": s.stem} for s in self._listeners.pending()],
             "streams": self._streams.state(),
-            "devices": self.live.state() if self.live and self.live.started else None,
+            "workers": {lane.value: _worded(health) for lane, health in self._pool.health().items()},
+            "servers": [asdict(server) for server in self._pool.servers()],
+            "security": self._guard.state(),
+            "devices": self._devices(),
+            "trouble": self._trouble,
         }
 
-    def _bind(self, endpoint: str, receiver: Receiver, kind: int = zmq.ROUTER) -> Port:
-        port = Port(self._context, endpoint, receiver, kind)
+    def answers(self) -> bool:
+        """Whether the workers of every lane still end what they begin."""
+        return all(lane.answers for lane in self._pool.health().values())
+
+    async def reread(self) -> Outcome:
+        """Read the configuration again and take it over; after other reloads that go on.
+
+        Raises:
+            ConfigError: it cannot be read, or see `reload`.
+            ModelLoadError, UnknownStemError: see `reload`.
+        """
+        try:
+            outcome = await self.reload(await asyncio.to_thread(self._source))
+        except StemdError as exc:
+            self._trouble = f"the last reload changed nothing: {exc}"
+            raise
+        self._trouble = None
+        return outcome
+
+    async def reload(self, wanted: Config) -> Outcome:
+        """Take over another configuration, as far as it can be had without a restart, and other editions of models.
+
+        Raises:
+            ConfigError: the daemon cannot work with it; nothing has changed.
+            ModelLoadError: a model that it names cannot be had; nothing has changed.
+            UnknownStemError: the mixer of the captured stream has no such part; nothing has changed.
+        """
+        async with self._reloading:
+            outcome, models = await prepare(self.config, wanted, self._library, self._streams)
+            if self.live:
+                self.live.check(outcome.config)
+            self._adopt(outcome.config, models)
+            await self._guard.look()
+            swapped = await swap_all(self.config, self._streams, self._library)
+        outcome = replace(outcome, notes=(*outcome.notes, *swapped))
+        log.warning("reload: %s", "; ".join(outcome.lines()))
+        return outcome
+
+    def _adopt(self, config: Config, models: Iterable[Model]) -> None:
+        """All at once, and nothing of it can fail."""
+        self.config = config
+        self._streams.configure(config)
+        self._listeners.configure(config.server)
+        self._guard.configure(config.security)
+        self._library.adopt(models, config.model_folders)
+        if self.live:
+            self.live.configure(config)
+
+    def _devices(self) -> dict[str, Any] | None:
+        return self.live.state() if self.live and self.live.started else None
+
+    def _view(self, courier: Courier) -> View:
+        parts = (self._pool, self._library, self._sessions, self._streams, self._listeners, courier)
+        return View(lambda: self.config, *parts, self._devices)
+
+    async def _report(self, view: View) -> None:
+        """Let monitoring look in, where the configuration says so."""
+        if endpoint := self.config.metrics.endpoint:
+            from stemd.service.seeing.http import Reporter  # noqa: PLC0415 - only who wants it waits for it
+
+            self._reporter = Reporter(view, endpoint)
+            await self._reporter.start()
+
+    def _bind(self, endpoint: str, kind: int = zmq.ROUTER, lock: Lock | None = None) -> Port:
+        port = Port(self._context, endpoint, kind, lock=lock, given=self._sockets.get(endpoint))
         self._ports.append(port)
         return port
 
     async def _warm(self) -> None:
         for name in dict.fromkeys((self.config.models.default, *self.config.models.preload)):
-            model = await self._library.load(name)
-            plan = resolve(None, self.config, model)
-            everything = range(len(model.manifest.specialists))
-            for lane in Lane:
-                await self._library.timings(model, plan, lane, everything)
+            await warm(self._library, await self._library.load(name), self.config)
 
     async def _release(self) -> None:
-        if self._watcher:
-            self._watcher.cancel()
+        for watcher in self._watchers:
+            watcher.cancel()
         if self.live:
             await self.live.stop()
+        if self._reporter:
+            await self._reporter.stop()
         for port in self._ports:
             port.close()
+        self._guard.end()
         await asyncio.to_thread(self._pool.close)
         await asyncio.to_thread(self._context.term)
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_WATCH_INTERVAL)
-            now = time.monotonic_ns()
-            for session in self._sessions:
-                if now - session.heard_ns > GONE_AFTER_NS:
-                    log.info("client %s has gone", session.client)
-                    self._leave(session, at_once=False)
-            self._streams.look_after()
-            self._listeners.look_after(self._streams.open)
+            if not self.answers() and not self.broken.is_set():
+                log.critical("the workers do not answer any more; the daemon stops, to be started again")
+                self.broken.set()
+            try:
+                self._look_after()
+            except Exception:
+                log.exception("looking after clients and streams failed; it is tried again")
 
-    # --- messages in -------------------------------------------------------------------------------------------
+    def _look_after(self) -> None:
+        self._desk.look_after()
+        self._library.look_after(self._streams.uses)
+        self._streams.look_after()
+        self._listeners.look_after(self._streams.open)
 
-    def _on_request(self, peer: bytes, frames: list[bytes]) -> None:
-        number, stream = None, None
-        try:
-            if session := self._sessions.known(peer):
-                session.heard_ns = time.monotonic_ns()
-            message, pcm = wire.from_client(frames)
-            number, stream = getattr(message, "request", None), getattr(message, "stream", None)
-            self._dispatch(peer, message, pcm)
-        except StemdError as error:
-            number = number if number is not None else wire.request_of(frames)
-            self._courier.refuse(peer, error, request=number, stream=stream)
-        except Exception:
-            # One client's message must never end the daemon for the others.
-            log.exception("a request failed inside the daemon")
-            failure = StemdError("the daemon failed at this request; see its log")
-            self._courier.refuse(peer, failure, request=number, stream=stream)
 
-    def _dispatch(self, peer: bytes, message: wire.FromClient, pcm: memoryview) -> None:
-        if isinstance(message, wire.Hello):
-            self._hello(peer, message)
-        elif handler := self._handlers.get(type(message)):
-            handler(self._sessions.of(peer), message, pcm)
-        else:
-            raise ProtocolError(f"{message.kind.decode()} belongs on the socket for stems")
-
-    def _on_stems(self, peer: bytes, frames: list[bytes]) -> None:
-        try:
-            message, _ = wire.from_client(frames)
-            if not isinstance(message, wire.Attach):
-                raise ProtocolError("this socket takes `attach` alone; send requests to the other")
-            session = self._sessions.named(message.session)
-            if session is None:
-                raise ProtocolError("no such session; say hello on the socket for requests, then attach")
-        except StemdError as error:
-            self._stems.send(peer, wire.to_frames(fault(error)))
-            return
-        session.stems_peer = peer
-        self._stems.send(peer, wire.to_frames(wire.Attached(message.session)))
-
-    def _hello(self, peer: bytes, hello: wire.Hello) -> None:
-        if hello.major != wire.MAJOR:
-            raise ProtocolError(
-                f"protocol {hello.major}.{hello.minor} is not spoken here, {wire.MAJOR}.{wire.MINOR} is; "
-                f"install a client that goes with stemd {__version__}"
-            )
-        session = self._sessions.known(peer)
-        session = session or self._sessions.add(peer, hello.client, time.monotonic_ns(), hello.capabilities)
-        daemon = f"stemd {__version__}"
-        welcome = wire.Welcome(hello.request, wire.MAJOR, wire.MINOR, daemon, session.token, CAPABILITIES)
-        self._courier.reply(session, welcome)
-
-    def _ping(self, session: Session, ping: wire.Ping, _: memoryview) -> None:
-        received = time.monotonic_ns()
-        self._courier.reply(session, wire.Pong(ping.sent_ns, received, time.monotonic_ns()))
-
-    def _subscribe(self, session: Session, request: wire.Subscribe, _: memoryview) -> None:
-        subscription = self._listeners.add(session, request, self._streams.open.get(request.stream))
-        self._courier.reply(session, wire.Subscribed(request.request, subscription.number, subscription.position))
-
-    def _unsubscribe(self, session: Session, request: wire.Unsubscribe, _: memoryview) -> None:
-        if subscription := self._listeners.of(session, request.subscription):
-            self._listeners.forget(subscription, self._streams.open.get(subscription.stream))
-        self._courier.reply(session, wire.Unsubscribed(request.request, request.subscription))
-
-    def _credit(self, session: Session, message: wire.Credit, _: memoryview) -> None:
-        if subscription := self._listeners.of(session, message.subscription):
-            self._listeners.credit(subscription, message.until, self._streams.open.get(subscription.stream))
-
-    def _set_gain(self, session: Session, request: wire.SetGain, _: memoryview) -> None:
-        stream = self._streams.named(request.stream)
-        position = stream.set_mixer(gains=request.gains)
-        mixer = stream.outlet.mixer
-        answer = wire.GainSet(request.request, request.stream, mixer.state()["gains"], position, mixer.ramp)
-        self._courier.reply(session, answer)
-
-    def _set_mixer(self, session: Session, request: wire.SetMixer, _: memoryview) -> None:
-        stream = self._streams.named(request.stream)
-        position = stream.set_mixer(mute=request.mute, solo=request.solo, wet=request.wet, bypass=request.bypass)
-        mixer = stream.outlet.mixer
-        answer = wire.MixerSet(request.request, request.stream, **mixer.state(), position=position, ramp=mixer.ramp)
-        self._courier.reply(session, answer)
-
-    def _leave(self, session: Session, *, at_once: bool) -> None:
-        self._sessions.remove(session)
-        for subscription in self._listeners.owned_by(session):
-            self._listeners.forget(subscription, self._streams.open.get(subscription.stream))
-        self._streams.leave(session, at_once=at_once)
+def _worded(health: Health) -> dict[str, Any]:
+    counts = {"waiting": health.waiting, "hung": health.hung, "lost": health.lost, "restarts": health.restarts}
+    return {**counts, "oldest": round(health.oldest, 3), "answers": health.answers}

@@ -1,44 +1,29 @@
 """One stream in time: blocks in, segments to the pool, stem blocks out when they are due."""
 
-import asyncio
 import time
-from typing import Any, Final, Protocol, Unpack
+from dataclasses import replace
+from typing import Any, Final, Unpack
 
 from stemd.audio import Float32Array
 from stemd.config import Config
 from stemd.dsp.mixer import Changes
 from stemd.dsp.segmenter import Segment
-from stemd.errors import StemdError, StreamClosed
+from stemd.errors import StreamClosed
 from stemd.protocol import Mixture
 from stemd.separation.assembly import Assembly
 from stemd.separation.pool import Pool
+from stemd.separation.store import Model
+from stemd.service.alarm import Alarm
+from stemd.service.events import Events
 from stemd.service.inlet import Arrival, Inlet
 from stemd.service.intake import Clock
-from stemd.service.jobs import Jobs
+from stemd.service.jobs import Jobs, Reports
 from stemd.service.outlet import Outlet, Player
 from stemd.service.promise import Promise
 from stemd.service.subscription import Subscription
 
-_TIMER_SLACK_NS: Final = 500_000
-
-
-class Events(Protocol):
-    """What a stream tells the server."""
-
-    def granted(self, stream: "Stream", until: int) -> None:
-        """More input may come."""
-
-    def failed(self, stream: "Stream", fault: StemdError) -> None:
-        """The owner should know."""
-
-    def moved(self, stream: "Stream", position: int) -> None:
-        """The stream went on without its source, which should go on at a position."""
-
-    def dropped(self, subscription: Subscription, fault: StemdError) -> None:
-        """A subscription was ended by force."""
-
-    def ended(self, stream: "Stream", *, cut: bool) -> None:
-        """The last block has left."""
+_UNREAD_NS: Final = 90_000_000  # for so long, while there is something to read, a source is not taken for absent
+_UNREAD_STEP_NS: Final = 1_000_000
 
 
 class Stream:
@@ -51,7 +36,7 @@ class Stream:
         config: for timeouts and backlogs.
         events: where to report.
         clock: nanoseconds of CLOCK_MONOTONIC.
-        fills: whether a realtime stream goes on, in silence, while its source says nothing; else it waits.
+        assembly: what `promise.assembly()` gives; else it is called, and takes its time.
     """
 
     def __init__(
@@ -62,26 +47,17 @@ class Stream:
         config: Config,
         events: Events,
         clock: Clock = time.monotonic_ns,
-        *,
-        fills: bool = False,
+        assembly: Assembly | None = None,
     ) -> None:
         self.promise, self.session = promise, session
-        self._fills = fills
         self.closing = self.over = False
         self._events, self._clock = events, clock
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_due = 0
-        request, model = promise.request, promise.model
-        self.inlet = Inlet(request, promise.latency, clock, fills=fills)
-        self._assembly = Assembly(
-            promise.plan, model.manifest.sample_rate, request.rate, request.channels, spectral=model.spectral
-        )
-        self._jobs = Jobs(
-            *(promise, self._assembly, pool, config.linger, config.realtime.priority),
-            arrived=self.pump,
-            failed=lambda fault: events.failed(self, fault),
-        )
-        self.outlet = Outlet(promise, config.realtime, clock, self.inlet.timebase.at, events.dropped)
+        self._alarm = Alarm(clock, self.pump)
+        self.inlet = Inlet(promise.request, promise.latency, clock, fills=promise.fills)
+        self._assembly = assembly or promise.assembly()
+        reports = Reports(self.pump, lambda fault: events.failed(self, fault), self._settled)
+        self._jobs = Jobs(promise, self._assembly, pool, config, clock, reports)
+        self.outlet = Outlet(promise, config.realtime, clock, self.inlet.timebase.at, self._jobs.way, events.dropped)
         if not promise.realtime:
             self.inlet.intake.granted = self._window()
 
@@ -94,6 +70,20 @@ class Stream:
     def given(self) -> int:
         """The position of the next block to leave."""
         return self._assembly.given
+
+    @property
+    def editions(self) -> set[str]:
+        """The keys of the manifests whose networks are in use."""
+        return self._jobs.editions
+
+    def swap(self, model: Model) -> None:
+        """Run another edition of the networks from the next segment on, or another model with the same stems.
+
+        Its estimates join those before as any two segments do: crossfaded over the plan's overlap, or by the windows
+        of the STFT. Latency and positions stay. See `stemd.service.swapping.obstacle` for which models will do.
+        """
+        self.promise = replace(self.promise, model=model)
+        self._jobs.swap(model.manifest.key)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Let a subscription take part from the next frame that can be had.
@@ -160,7 +150,7 @@ class Stream:
         """No more input: separate and send what is inside, then end."""
         if not self.closing:
             self.closing = True
-            self._submit(self._assembly.flush())
+            self._submit(self._assembly.flush(), self._clock())
             self.pump()
 
     def cut(self) -> None:
@@ -193,52 +183,44 @@ class Stream:
         while self.given < self._assembly.received:
             due = self._due(self.given)
             if due > self._clock():
-                self._wake_at(due)
+                self._alarm.set(due)
                 return
-            if not self._jobs.give_up(uncut=self._fills):
+            if not self._jobs.give_up(uncut=self.promise.fills):
                 return  # the source has paused: its next block moves the time base, and this one with it
             if block := self._assembly.pop():
                 self.outlet.deliver(block)
 
-    def _wake_at(self, due: int) -> None:
-        """Look again at a time, or up to half a millisecond later; a timer that is set already may do."""
-        if self._timer:
-            if self._timer_due <= due + _TIMER_SLACK_NS:
-                return
-            self._timer.cancel()
-        self._timer_due = due
-        # Whole milliseconds, rounded up: uvloop has no finer ones, and a timer that is early has to be set again.
-        wait = -(-(due - self._clock()) // 1_000_000) / 1_000
-        self._timer = asyncio.get_running_loop().call_later(wait, self._woken)
-
-    def _woken(self) -> None:
-        self._timer = None
-        self.pump()
-
     def _fill(self) -> None:
         """Go on without a source that is absent."""
-        if arrival := self.inlet.fill(self._clock()):
+        now, look = self._clock(), self.inlet.next_look()
+        if look is not None and look <= now < look + _UNREAD_NS and self._events.unread(self):
+            # This process was held up: what seems late may lie at the door.
+            self._alarm.set(now + _UNREAD_STEP_NS)
+            return
+        if arrival := self.inlet.fill(now):
             self._feed(arrival)
             self._events.moved(self, self.inlet.intake.expected)
         if look := self.inlet.next_look():
-            self._wake_at(look)
+            self._alarm.set(look)
 
     def _feed(self, arrival: Arrival) -> None:
+        # A device's frames count as if they had waited for longer, see Source.
+        read = min(arrival.arrived_ns, self._clock())
         if arrival.missing:
             self.outlet.gap(arrival.position - arrival.missing, arrival.position)
         for samples, source_ns in arrival.blocks(self.promise.request.block):
             self.outlet.expect(source_ns, arrival.arrived_ns)
-            self._submit(self._assembly.push(samples))
+            self._submit(self._assembly.push(samples), read)
 
-    def _submit(self, segments: list[Segment]) -> None:
+    def _submit(self, segments: list[Segment], arrived_ns: int) -> None:
         stems = self.outlet.wanted
         # A free stream's segments run in the order of their coming.
-        self._jobs.submit(segments, stems, self._due if self.promise.realtime else lambda _: self._clock())
+        due = self._due if self.promise.realtime else lambda _: self._clock()
+        self._jobs.submit(segments, stems, due, arrived_ns)
 
     def _end(self, *, cut: bool) -> None:
         self.over = self.closing = True
-        if self._timer:
-            self._timer.cancel()
+        self._alarm.cancel()
         self._jobs.cancel()
         self.outlet.end(self.given, cut=cut)
         self._events.ended(self, cut=cut)
@@ -246,13 +228,38 @@ class Stream:
     def _due(self, position: int) -> int:
         return self.inlet.timebase.at(position) + self.promise.latency * 1_000_000_000 // self.promise.request.rate
 
+    def _settled(self, position: int) -> None:
+        if self.promise.realtime:
+            # It has to be there when the block leaves in which its first frame is.
+            start = max(self.given, position - position % self.promise.request.block)
+            self.outlet.timings.margin.note((self._due(start) - self._clock()) / 1e9)
+
     def _window(self) -> int:
         """Frames that a free source may be ahead of what has left: enough that the network never waits for it."""
         return self.promise.latency + 2 * self.promise.in_stream(self.promise.plan.hop) + 4 * self.promise.request.block
 
+    def counts(self) -> dict[str, int]:
+        """What happened so far, by name; none of it ever goes down."""
+        counters, intake = self.outlet.counters, self.inlet.intake
+        return {
+            "blocks": counters.blocks,
+            "degraded": counters.degraded,
+            "saturated": counters.saturated,
+            "failures": self._jobs.failures,
+            "gaps": intake.gaps,
+            "late": intake.late,
+            "refused": intake.refused,
+            "jumps": self.inlet.timebase.jumps,
+        }
+
+    @property
+    def load(self) -> float:
+        """Compute time of a hop over its duration."""
+        return self._jobs.load
+
     def state(self) -> dict[str, Any]:
         """For `status`."""
-        request, counters, intake = self.promise.request, self.outlet.counters, self.inlet.intake
+        request = self.promise.request
         return {
             "stream": self.name,
             "incarnation": self.promise.incarnation,
@@ -264,15 +271,8 @@ class Stream:
             "received": self._assembly.received,
             "given": self.given,
             "running": [stem for track in self._assembly.tracks.values() for stem in track.stems],
-            "load": round(self._jobs.load, 4),
-            "blocks": counters.blocks,
-            "degraded": counters.degraded,
-            "saturated": counters.saturated,
-            "failures": self._jobs.failures,
-            "gaps": intake.gaps,
-            "late": intake.late,
-            "refused": intake.refused,
-            "jumps": self.inlet.timebase.jumps,
+            "load": round(self.load, 4),
+            **self.counts(),
             **self.outlet.mixer.state(),
             **self.outlet.state(),
         }

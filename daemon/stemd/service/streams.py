@@ -3,14 +3,22 @@
 import asyncio
 import logging
 import time
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from stemd import protocol as wire
 from stemd.config import Config
-from stemd.errors import Overloaded, StemdError, StreamClosed, StreamExistsError, UnknownStreamError
+from stemd.config import Server as Limits
+from stemd.errors import DeniedError, Overloaded, StemdError, StreamClosed, StreamExistsError, UnknownStreamError
+from stemd.separation.assembly import Assembly
 from stemd.separation.pool import Pool
+from stemd.separation.store import Model
 from stemd.service.admission import Demand
 from stemd.service.courier import Courier, fault
+from stemd.service.distribution import Timings
+from stemd.service.holders import Holders
 from stemd.service.library import Library
 from stemd.service.listeners import Listeners
 from stemd.service.opening import promise
@@ -26,7 +34,16 @@ _DRAIN_STEP: Final = 0.01  # seconds between two looks at what is still inside
 
 
 class Streams:
-    """Streams by name; each tells this what happens to it (see `stemd.service.stream.Events`)."""
+    """Streams by name; each tells this what happens to it (see `stemd.service.events.Events`).
+
+    Attributes:
+        open: by name.
+        holders: with whose key each was opened.
+        stopping: whether no new ones are taken any more.
+        begun: how many were opened so far, by timing.
+        past: what `Stream.counts` said of those that have ended, added up.
+        timings: of all, those that have ended, too.
+    """
 
     def __init__(
         self,
@@ -38,7 +55,11 @@ class Streams:
         courier: Courier,
     ) -> None:
         self.open: dict[str, Stream] = {}
+        self.holders = Holders()
         self.stopping = False
+        self.begun: Counter[str] = Counter()
+        self.past: Counter[str] = Counter()
+        self.timings = Timings()
         self._config, self._pool, self._library = config, pool, library
         self._sessions, self._listeners, self._courier = sessions, listeners, courier
         self._demands: dict[str, Demand] = {}
@@ -47,6 +68,36 @@ class Streams:
         self._own = {config.capture.stream} if config.capture.device else set()
         self._closers: dict[str, int] = {}  # the request that asked a stream to close
         self._orphans: dict[str, int] = {}  # since when a realtime stream has no owner, in ns
+
+    def configure(self, config: Config) -> None:
+        """Hold other values from now on; what was promised to streams stays."""
+        self._config = config
+
+    @property
+    def limits(self) -> Limits:
+        """How many there may be of each thing."""
+        return self._config.server
+
+    def keep(self, keys: Collection[str]) -> None:
+        """End at once what was opened with any other key; what is being opened so is refused when it is ready."""
+        for name in self.holders.strip(keys):
+            if stream := self.open.get(name):
+                stream.cut()
+
+    @property
+    def demands(self) -> Mapping[str, Demand]:
+        """What has been promised to realtime streams, by name."""
+        return self._demands
+
+    def swap(self, stream: Stream, model: Model, demand: Demand | None) -> None:
+        """Let a stream go on with another edition of its networks, which makes this demand."""
+        if demand:
+            self._demands[stream.name] = demand
+        stream.swap(model)
+
+    def uses(self, key: str) -> bool:
+        """Whether the networks of the manifest with this key are in use, or may be by a stream that is being opened."""
+        return bool(self._opening) or any(key in stream.editions for stream in self.open.values())
 
     @property
     def load(self) -> float:
@@ -90,6 +141,7 @@ class Streams:
         count = len(self.open) + len(self._opening)
         if count >= self._config.server.max_streams:
             raise Overloaded(f"{count} streams are open, the most that server.max_streams allows")
+        self.holders.add(name, session.key)
         self._opening[name] = asyncio.get_running_loop().create_task(self._finish_opening(session, request))
 
     def close(self, session: Session, request: wire.Close) -> None:
@@ -139,13 +191,17 @@ class Streams:
             stream.cut()
         self._listeners.cut()
 
+    def unread(self, stream: Stream) -> bool:
+        """See Events."""
+        return bool(stream.session) and self._courier.unread
+
     def granted(self, stream: Stream, until: int) -> None:
         """See Events."""
         self._courier.tell(stream.session, wire.Grant(stream.name, until))
 
     def failed(self, stream: Stream, problem: StemdError) -> None:
         """See Events."""
-        log.warning("stream %s: %s", stream.name, problem)
+        log.warning("stream %s: %s", stream.name, problem, extra={"stream": stream.name, "code": problem.code})
         self._courier.tell(stream.session, fault(problem, stream=stream.name))
 
     def moved(self, stream: Stream, position: int) -> None:
@@ -162,8 +218,10 @@ class Streams:
         """See Events."""
         name = stream.name
         del self.open[name]
+        self.past.update(stream.counts())
         self._demands.pop(name, None)
         self._orphans.pop(name, None)
+        self.holders.remove(name)
         self._listeners.settle()
         closed = wire.Closed(self._closers.pop(name, None), name, stream.given, cut)
         self._courier.tell(stream.session, closed)
@@ -174,8 +232,8 @@ class Streams:
         Raises:
             StemdError: it is refused.
         """
-        agreed, demand = await promise(request, self._config, self._library, self._demands)
-        stream = self._begin(agreed, demand, session="", fills=True)
+        agreed, assembly = await self._agreed(request, self._config)
+        stream = self._begin(replace(agreed, fills=True), assembly, session="")
         self._listeners.join(stream)
         return stream
 
@@ -192,27 +250,45 @@ class Streams:
         except asyncio.CancelledError:
             refusal = StreamClosed(_STOPPING)
         except Exception:
-            log.exception("stream %s could not be opened", request.stream)
+            about = {"stream": request.stream, "client": session.client}
+            log.exception("stream %s could not be opened", request.stream, extra=about)
             refusal = StemdError(f"the daemon failed to open stream {request.stream!r}; see its log")
         finally:
             del self._opening[request.stream]
         if refusal:
-            self._courier.refuse(session.peer, refusal, request=request.request, stream=request.stream)
+            self._demands.pop(request.stream, None)
+            self.holders.remove(request.stream)
+            self._courier.fail(session, refusal, request=request.request, stream=request.stream)
         else:
             self._courier.reply(session, _opened(request.request, stream))
             self._listeners.join(stream)
 
     async def _promised(self, session: Session, request: wire.Open) -> Stream:
-        agreed, demand = await promise(request, self._config, self._library, self._demands)
-        if self._sessions.known(session.peer) is not session or self.stopping:
+        agreed, assembly = await self._agreed(request, config := self._config)
+        while config is not self._config or not self._library.current(agreed.model):  # there was a reload meanwhile
+            self._demands.pop(request.stream, None)
+            agreed, assembly = await self._agreed(request, config := self._config)
+        if self._sessions.known(session.peer, session.key) is not session or self.stopping:
             raise StreamClosed(f"stream {request.stream!r} was not opened: its client has gone, or the daemon stops")
-        return self._begin(agreed, demand, session.token, fills=MOVED in session.capabilities)
+        if self.holders.of(request.stream) != session.key:
+            raise DeniedError(f"stream {request.stream!r} was not opened: its client may not send any more")
+        return self._begin(replace(agreed, fills=MOVED in session.capabilities), assembly, session.token)
 
-    def _begin(self, agreed: Promise, demand: Demand | None, session: str, *, fills: bool) -> Stream:
-        stream = Stream(agreed, session, self._pool, self._config, self, fills=fills)
+    async def _agreed(self, request: wire.Open, config: Config) -> tuple[Promise, Assembly]:
+        """What can be promised, which nobody else is promised from now on; and what the stream will be made of.
+
+        Memory that is new takes so long that other streams would be late, so it is got ready in a thread.
+        """
+        agreed, demand = await promise(request, config, self._library, self._demands)
         if demand:
-            self._demands[stream.name] = demand
+            self._demands[request.stream] = demand
+        return agreed, await asyncio.to_thread(agreed.assembly)
+
+    def _begin(self, agreed: Promise, assembly: Assembly, session: str) -> Stream:
+        stream = Stream(agreed, session, self._pool, self._config, self, assembly=assembly)
         self.open[stream.name] = stream
+        self.begun[agreed.request.timing] += 1
+        stream.outlet.timings.belong_to(self.timings)
         return stream
 
 

@@ -8,6 +8,11 @@ from stemd.protocol import Stem, Subscribe
 from stemd.service.mailbox import Mailbox, Overflow
 
 Send = Callable[[Stem, bytes], bool]
+Left = Callable[[Stem], None]
+
+
+def _unnoticed(header: Stem) -> None:
+    """What is done about a block that has left, where nobody counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Subscription:
         self.number, self.session = number, session
         self.stream, self.stem, self.format = request.stream, request.stem, request.format
         self.lossless = request.delivery == "lossless"
+        self.way = request.way
         self.position: int | None = None  # of the first frame to come, once the stream is open
         self.sequence = 0
         self.ended = False
@@ -39,18 +45,27 @@ class Subscription:
         self._until = request.credit
         self._send = send
         self._started = False
+        self._left: Left = _unnoticed
         self._box: Mailbox[Parcel] = Mailbox(1, Overflow.REFUSE)
         self._end: Stem | None = None
 
-    def begin(self, position: int, capacity: int) -> None:
-        """The stream is open: frames from `position` on will come, of which `capacity` blocks may wait."""
-        self.position = position
+    def begin(self, position: int, capacity: int, left: Left = _unnoticed) -> None:
+        """The stream is open: frames from `position` on will come, of which `capacity` blocks may wait.
+
+        `left` is called with the header of each block once it was handed to the socket.
+        """
+        self.position, self._left = position, left
         self._box = Mailbox(capacity, Overflow.REFUSE if self.lossless else Overflow.DROP_OLDEST)
 
     @property
     def dropped(self) -> int:
         """Blocks that were lost because they were not taken in time."""
         return self._box.dropped
+
+    @property
+    def waiting(self) -> int:
+        """Blocks in the mailbox."""
+        return len(self._box)
 
     @property
     def full(self) -> bool:
@@ -81,7 +96,7 @@ class Subscription:
             if len(self._box):
                 header = replace(header, position=self._box.peek().header.position, flags=("end", "cut"))
             self._end = None
-            self._deliver(Parcel(header, b""))
+            self._deliver(Parcel(header, b""), 0)
 
     def credit(self, until: int, now_ns: int) -> None:
         """Blocks with a sequence below `until` may go."""
@@ -90,10 +105,10 @@ class Subscription:
 
     def flush(self, now_ns: int) -> None:
         """Send what may be sent."""
-        while len(self._box) and self.sequence < self._until and self._deliver(self._box.peek()):
+        while len(self._box) and self.sequence < self._until and self._deliver(self._box.peek(), now_ns):
             self._box.pop()
             self.starved_since = None
-        if not len(self._box) and self._end and self._deliver(Parcel(self._end, b"")):
+        if not len(self._box) and self._end and self._deliver(Parcel(self._end, b""), now_ns):
             self._end = None
         if len(self._box) and self.starved_since is None:
             self.starved_since = now_ns
@@ -106,19 +121,22 @@ class Subscription:
             "delivery": "lossless" if self.lossless else "live",
             "sent": self.sequence,
             "dropped": self.dropped,
-            "waiting": len(self._box),
+            "waiting": self.waiting,
         }
 
-    def _deliver(self, parcel: Parcel) -> bool:
-        flags = parcel.header.flags
+    def _deliver(self, parcel: Parcel, now_ns: int) -> bool:
+        flags, way = parcel.header.flags, parcel.header.way
         if not self._started and parcel.header.frames:
             flags = ("start", *flags)
+        if way:
+            way = replace(way, left=now_ns)
         header = replace(
-            parcel.header, subscription=self.number, sequence=self.sequence, dropped=self.dropped, flags=flags
+            parcel.header, subscription=self.number, sequence=self.sequence, dropped=self.dropped, flags=flags, way=way
         )
         if not self._send(header, parcel.pcm):
             return False
         if parcel.header.frames:
             self.sequence += 1
             self._started = True
+            self._left(header)
         return True

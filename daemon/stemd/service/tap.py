@@ -7,7 +7,7 @@ PUB. Whoever cannot have that subscribes with a client.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from stemd.errors import StemdError
@@ -35,7 +35,7 @@ class Tap:
         self._session = Session(b"", "tap", 0)
         self._wanted: dict[bytes, int] = {}
 
-    def receive(self, message: bytes, _: list[bytes]) -> None:
+    def receive(self, message: bytes, _: Sequence[bytes | memoryview], __: str | None) -> None:
         """Take what an XPUB socket tells: 1 and a topic for the first who wants it, 0 for the last who leaves."""
         topic = message[1:]
         if message[:1] == b"\1":
@@ -66,7 +66,8 @@ class Tap:
             request = build(Subscribe, wish, "topic", strict=True)
             subscription = self._listeners.add(self._session, request, self._find(stream), send)
         except StemdError as error:
-            log.warning("tap %s: %s", topic.decode("ascii", "replace"), error)
+            about = {"stream": stream, "stem": stem, "client": "tap", "code": error.code}
+            log.warning("tap %s: %s", topic.decode("ascii", "replace"), error, extra=about)
             return
         subscription.credit(2**62, 0)
         self._wanted[topic] = subscription.number

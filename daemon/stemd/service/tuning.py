@@ -16,10 +16,12 @@ from stemd.dsp import stft
 from stemd.dsp.plan import WindowPlan
 from stemd.errors import Overloaded
 from stemd.processor import processor
+from stemd.separation.pool import Capacity
 from stemd.separation.store import Model
 from stemd.service.admission import HEADROOM, Demand, budget
 
 log: Final = logging.getLogger("stemd")
+_HERE: Final = Capacity()
 _STEP_SECONDS: Final = 0.025  # between two hops that are tried, where the network has no grid
 
 
@@ -32,7 +34,7 @@ def hops(plan: WindowPlan, model: Model) -> Iterator[WindowPlan]:
 
 
 def tuned(
-    plan: WindowPlan, model: Model, compute: float, others: Sequence[Demand], ahead: int
+    plan: WindowPlan, model: Model, compute: float, others: Sequence[Demand], ahead: int, at: Capacity = _HERE
 ) -> tuple[WindowPlan, Demand]:
     """The plan with the shortest hop that breaks no promise, and what it asks of the worker.
 
@@ -40,8 +42,9 @@ def tuned(
         plan: whose hop does not matter.
         model: whose networks run.
         compute: their p99 for one segment, in seconds.
-        others: what has been promised.
+        others: what has been promised at the same place.
         ahead: see `admission.budget`.
+        at: who runs them.
 
     Raises:
         Overloaded: no hop will do.
@@ -51,7 +54,8 @@ def tuned(
         if hop < HEADROOM * compute:
             continue
         with suppress(Overloaded):
-            return candidate, Demand(compute, hop, budget(compute, hop, others, ahead))
+            least = budget(compute, hop, others, ahead, at.parallel)
+            return candidate, Demand(compute, hop, least, at.place, at.parallel)
     raise Overloaded(
         f"a segment of {plan.segment} frames takes {compute:.2f} s here, and no hop is long enough for that beside "
         f"{len(others)} other streams: use shorter segments, fewer stems or timing 'free'"
@@ -87,7 +91,7 @@ class Memory:
             part.write_text(json.dumps(known, indent=1))
             part.replace(self._file)
         except OSError as exc:
-            log.info("the hop of plan auto is not remembered: %s", exc)
+            log.info("the hop of plan auto is not remembered: %s", exc, extra={"model": model.manifest.name})
 
     def _read(self) -> dict[str, object]:
         try:
@@ -104,7 +108,8 @@ class Memory:
 
 def memory(engine: Engine) -> Memory:
     """What is remembered for a configured engine."""
-    return Memory(memory_file(), f"{engine.name}, {engine.thread_count()} threads")
+    servers = "".join(f", {address}" for address in engine.triton.endpoints)
+    return Memory(memory_file(), f"{engine.name}, {engine.thread_count()} threads{servers}")
 
 
 def memory_file() -> Path:

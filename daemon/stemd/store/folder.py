@@ -95,7 +95,7 @@ class Store:
             OSError: the disk refuses; the model is the old one still.
         """
         place = self.place(name)
-        for path in (*staging.iterdir(), staging):
+        for path in (*staging.rglob("*"), staging):
             _sync(path)
         if place.exists():
             place.rename(aside(place))

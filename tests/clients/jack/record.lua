@@ -7,6 +7,8 @@ if not backend or backend:isnil () then fail ("no JACK backend") end
 local session = create_session (os.getenv ("FOLDER"), "stems", tonumber (os.getenv ("RATE")))
 if not session then fail ("no session") end
 
+-- Else Ardour connects each new track to JACK's own inputs too, in a thread of its own, now before and now after us.
+ARDOUR.config ():set_input_auto_connect (ARDOUR.AutoConnectOption.ManualConnect)
 local tracks = {}
 for name, left, right in string.gmatch (os.getenv ("TRACKS"), "(%S+)=(%S+),(%S+)") do
   local made = session:new_audio_track (2, 2, nil, 1, name, ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true)

@@ -5,17 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.end_to_end.process import Daemon
-from tests.end_to_end.witness import Witness
+from tests.end_to_end.witness import Witness, watching
 
 
 @pytest.fixture(scope="module")
 def witness(daemon: Daemon) -> Iterator[Witness]:
-    witness = Witness(daemon.address)
-    try:
+    with watching(daemon.address) as witness:
         yield witness
-        witness.finish()
-    finally:
-        witness.close()
 
 
 @pytest.fixture(autouse=True)

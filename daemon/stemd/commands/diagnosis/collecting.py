@@ -1,5 +1,6 @@
 """Looks the facts up. The base install must get through it, so whatever may be missing is imported inside."""
 
+import asyncio
 import os
 import platform
 import re
@@ -10,13 +11,16 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stemd import __version__
 from stemd.address import default_address
 from stemd.commands.diagnosis.facts import BUILDS, ClientFacts, EngineFacts, Facts, ModelFacts, Package, Sound, Wanted
 from stemd.errors import StemdError
-from stemd.separation.engines import AUTO, ENGINES
+from stemd.separation.engines import AUTO, ENGINES, SERVERS
+
+if TYPE_CHECKING:
+    from stemd.config import Engine
 
 _PATIENCE: Final = 1.0  # seconds for a daemon to answer
 _CLIENTS: Final = ("jack", "obs", "top", "web")  # extras, each of a client
@@ -29,7 +33,7 @@ def collect(config: str | None, address: str | None) -> Facts:
         config: the configuration's path; None: the defaults.
         address: where a daemon may answer; None: as configured, or the default.
     """
-    wanted, folders, configured = _configuration(config)
+    wanted, folders, configured, servers = _configuration(config)
     where = address or configured or default_address()
     return Facts(
         stemd=__version__,
@@ -38,7 +42,7 @@ def collect(config: str | None, address: str | None) -> Facts:
         apt=shutil.which("apt-get") is not None,
         packages=tuple(_package(name) for name in needs(requires("stemd") or (), "daemon")),
         builds=tuple(build for build in map(_package, BUILDS) if build.version),
-        engines=tuple(_engines()),
+        engines=(*_engines(), *servers),
         wanted=wanted,
         files=_fault_of("soundfile"),
         sound=_sound(),
@@ -92,20 +96,45 @@ def _clients() -> Iterator[ClientFacts]:
         yield ClientFacts(extra, obstacle)
 
 
-def _configuration(path: str | None) -> tuple[Wanted, list[Path], str]:
-    """What is asked for, the folders of models, and the address (empty: none is named)."""
+def _configuration(path: str | None) -> tuple[Wanted, list[Path], str, tuple[EngineFacts, ...]]:
+    """What is asked for, the folders of models, the address (empty: none is named), and servers that run networks."""
     try:
         from stemd.config import load_config  # noqa: PLC0415
 
         config = load_config(Path(path) if path else None)
     except ModuleNotFoundError:
-        return Wanted(models=()), [], ""
+        return Wanted(models=()), [], "", ()
     except StemdError as exc:
-        return Wanted(fault=str(exc)), [], ""
+        return Wanted(fault=str(exc)), [], "", ()
     named = {config.engine.name, *config.engine.models.values()} - {AUTO}
     models = tuple(dict.fromkeys((config.models.default, *config.models.preload)))
     wanted = Wanted(tuple(sorted(named)), config.engine.providers, models)
-    return wanted, config.model_folders, config.server.address
+    servers = (_servers(config.engine),) if SERVERS in named else ()
+    return wanted, config.model_folders, config.server.address, servers
+
+
+def _servers(table: "Engine") -> EngineFacts:
+    """Which servers are ready; nobody asks for their models here."""
+    from stemd.separation.pools import access_of  # noqa: PLC0415
+    from stemd.separation.remote.link import Link  # noqa: PLC0415
+
+    async def is_ready(address: str) -> str:
+        try:
+            link = await Link.connected(address, access_of(table.triton))
+        except StemdError as exc:
+            return str(exc)
+        await link.close()
+        return ""
+
+    async def all_of_them() -> list[str]:
+        return await asyncio.gather(*map(is_ready, table.triton.endpoints))
+
+    try:
+        faults = asyncio.run(all_of_them())
+    except StemdError as exc:
+        return EngineFacts(SERVERS, str(exc))
+    ready = tuple(address for address, fault in zip(table.triton.endpoints, faults, strict=True) if not fault)
+    return EngineFacts(SERVERS, None if ready else "; ".join(dict.fromkeys(faults)), ready)
 
 
 def _models(folders: Sequence[Path]) -> Iterator[ModelFacts]:
@@ -171,7 +200,7 @@ def _daemon(address: str) -> str | None:
 
     async def ask() -> str:
         async with Client(address, "stemd doctor", connect_timeout=_PATIENCE) as client:
-            return str((await client.status())["version"])
+            return client.welcome.daemon.removeprefix("stemd ")  # to be told more it would need a right
 
     try:
         return run(ask())

@@ -42,10 +42,14 @@ def models(commands: Commands) -> None:
     removing.add_argument("names", nargs="+", metavar="NAME")
     where = command(actions, "path", f"{store}:print_path", "print where models are kept, or where one is")
     where.add_argument("name", nargs="?", metavar="NAME")
+    serving = command(
+        actions, "export-triton", "stemd.commands.models_triton:export_triton", "write what a Triton server runs"
+    )
+    _triton_arguments(serving)
     for each in (pulling, importing, removing):
         each.add_argument("--yes", "-y", action="store_true", help="do not ask")
         each.add_argument("--folder", metavar="DIR", help="of models (default: what `stemd models path` prints)")
-    for each in (parser, listing, pulling, importing, checking, removing, where):
+    for each in (parser, listing, pulling, importing, checking, removing, where, serving):
         config(each)
 
 
@@ -61,18 +65,34 @@ def bench(commands: Commands) -> None:
     run = "stemd_bench.command:run"
     parser = command(commands, "bench", run, "measure what stemd costs on this machine")
     suites = parser.add_subparsers(title="suites", metavar="SUITE", dest="suite", required=True)
+    latency = command(suites, "latency", run, "where a block's time goes, and under which load (half an hour)")
+    streams = command(suites, "streams", run, "how many streams, how fairly, at which cost (an hour)")
     overhead = command(suites, "overhead", run, "what the daemon costs beside the network")
     network = command(suites, "network", run, "one HT-Demucs segment in everything that can run it")
+    quality = command(suites, "quality", run, "how well stems are separated, by each plan (in full about ten minutes)")
     live = command(suites, "live", run, "the latency of a stream in real time, and what it costs in quality")
     soak = command(suites, "soak", run, "ten minutes of one stream, with listeners that come and go")
+    workers = command(suites, "workers", run, "what workers as processes cost beside threads")
+    cluster = command(suites, "cluster", run, "what networks on servers cost, and how many streams they hold")
     for suite, add in (
+        (latency, bench_arguments.latency),
+        (streams, bench_arguments.streams),
         (overhead, bench_arguments.overhead),
         (network, bench_arguments.network),
+        (quality, bench_arguments.quality),
         (live, bench_arguments.live),
         (soak, bench_arguments.soak),
+        (workers, bench_arguments.overhead),
+        (cluster, bench_arguments.cluster),
     ):
-        bench_arguments.json(suite)
+        bench_arguments.common(suite)
         add(suite)
+    page = "stemd_bench.pages.command:run"
+    bench_arguments.report(command(suites, "report", page, "make a page of all suites, for screen, phone and paper"))
+    plan = "stemd_bench.cluster.plan_command:run"
+    bench_arguments.plan(command(suites, "plan", plan, "reckon what more streams need, from a report of cluster"))
+    compare = "stemd_bench.compare.command:run"
+    bench_arguments.compare(command(suites, "compare", compare, "see what changed between two runs of a suite"))
 
 
 def export(commands: Commands) -> None:
@@ -96,3 +116,24 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, metavar="N", help="how many outputs it has, if it does not say")
     parser.add_argument("--segment", type=int, metavar="FRAMES", help="how much it sees at once, if it does not say")
     parser.add_argument("--rate", type=int, default=44_100, metavar="HZ", help="its sample rate (default: 44100)")
+
+
+def _triton_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="the model repository; new, empty, or of an earlier export")
+    parser.add_argument("--model", action="append", metavar="NAME", help="only this one; may be given again")
+    parser.add_argument(
+        "--backend",
+        choices=("auto", "python", "onnxruntime"),
+        default="auto",
+        help="of Triton: onnxruntime, for models from samples to samples (`stemd export ... --portable`), or python, "
+        "for all, which wants stemd in the server's Python (default: auto, the first of them that can)",
+    )
+    parser.add_argument("--instances", type=int, default=1, metavar="N", help="of each network, at a time (default: 1)")
+    parser.add_argument(
+        "--engine",
+        choices=("onnxruntime", "openvino"),
+        default="onnxruntime",
+        help="in the python backend (default: onnxruntime)",
+    )
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="of one run (default: the server's cores)")
+    parser.add_argument("--gpu", action="store_true", help="run on the server's GPU (its first, in the python backend)")

@@ -14,6 +14,16 @@ def command(commands: Commands, name: str, run: str, text: str) -> argparse.Argu
 
 
 def address(parser: argparse.ArgumentParser) -> None:
+    """Add --address, and --key for what answers there."""
+    bare_address(parser)
+    parser.add_argument(
+        "--key",
+        metavar="NAME",
+        help="of `stemd keys new`, or a file (default: $STEMD_KEY, else the one made for the address, if there is one)",
+    )
+
+
+def bare_address(parser: argparse.ArgumentParser) -> None:
     """Add --address."""
     parser.add_argument(
         "--address",

@@ -45,7 +45,7 @@ class EngineOptions:
 
 
 class Network(Protocol):
-    """A loaded graph. It belongs to one thread at a time."""
+    """A loaded graph. It belongs to one thread at a time; another may only call `terminate`."""
 
     engine: str
     inputs: tuple[str, ...]
@@ -64,6 +64,10 @@ class Network(Protocol):
         Raises:
             InferenceError: it failed.
         """
+        ...
+
+    def terminate(self) -> None:
+        """Ask the run that goes on to fail. It does so between two of its operators: one that hangs does not obey."""
         ...
 
 

@@ -21,6 +21,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _CUDA: Final = "CUDAExecutionProvider"
 _EXTRAS: Final = {_CUDA: "daemon-cuda", "TensorrtExecutionProvider": "daemon-cuda"}
+_FATAL: Final = 4
 _registering: Final = threading.Lock()
 
 
@@ -57,7 +58,9 @@ class OnnxRuntime:
                     f"{provider} did not start, {', '.join(session.get_providers())} was taken instead; onnxruntime's "
                     "own messages above say why (for CUDA: mostly the driver, or the CUDA and cuDNN libraries)"
                 )
-        return OnnxRuntimeNetwork(path, session)
+        settings = ort.RunOptions()
+        settings.log_severity_level = _FATAL  # what fails is raised; said twice, it would stand in colours in the log
+        return OnnxRuntimeNetwork(path, session, settings)
 
 
 class OnnxRuntimeNetwork:
@@ -65,13 +68,13 @@ class OnnxRuntimeNetwork:
 
     engine = OnnxRuntime.name
 
-    def __init__(self, path: Path, session: Any) -> None:
+    def __init__(self, path: Path, session: Any, settings: Any) -> None:
         self.inputs = tuple(value.name for value in session.get_inputs())
         self.outputs = tuple(value.name for value in session.get_outputs())
-        self._session = session
+        self._session, self._settings = session, settings
         nodes = [(g.ep_name, n.op_type) for g in session.get_provider_graph_assignment_info() for n in g.get_nodes()]
         self.placement: Mapping[str, int] = count(nodes)
-        log.info("%s in onnxruntime: nodes %s", path.name, listed(self.placement))
+        log.info("%s in onnxruntime: nodes %s", path.name, listed(self.placement), extra={"engine": self.engine})
         if heavy := fallen(nodes, session.get_providers()):
             _warn_once(
                 f"{path}: heavy nodes run on the CPU although {session.get_providers()[0]} was asked for: "
@@ -82,10 +85,15 @@ class OnnxRuntimeNetwork:
     def run(self, *values: Value) -> list[Float32Array]:
         """See Network."""
         try:
+            self._settings.terminate = False
             given = dict(zip(self.inputs, values, strict=True))
-            return [np.asarray(out, np.float32) for out in self._session.run(list(self.outputs), given)]
+            return [np.asarray(out, np.float32) for out in self._session.run(list(self.outputs), given, self._settings)]
         except Exception as exc:  # onnxruntime raises its own classes straight from Exception
             raise InferenceError(f"the network failed: {exc}") from exc
+
+    def terminate(self) -> None:
+        """See Network."""
+        self._settings.terminate = True
 
 
 def _session(ort: Any, path: Path, options: EngineOptions, providers: Sequence[str]) -> Any:
@@ -141,4 +149,4 @@ def _absence(provider: str, present: Sequence[str], taken: Sequence[str]) -> str
 @cache
 def _warn_once(text: str) -> None:
     # Every worker loads every network, and would say the same.
-    log.warning("%s", text)
+    log.warning("%s", text, extra={"engine": OnnxRuntime.name})

@@ -71,7 +71,7 @@ class OpenVinoNetwork:
         devices = "+".join(compiled.get_property("EXECUTION_DEVICES"))
         nodes = sum(node.get_type_name() not in _NO_WORK for node in graph.get_ops())
         self.placement: Mapping[str, int] = {devices: nodes}
-        log.info("%s in OpenVINO: nodes %s", path.name, listed(self.placement))
+        log.info("%s in OpenVINO: nodes %s", path.name, listed(self.placement), extra={"engine": self.engine})
 
     def run(self, *values: Value) -> list[Float32Array]:
         """See Network."""
@@ -84,6 +84,10 @@ class OpenVinoNetwork:
             return [np.asarray(out, np.float32) for out in self._request.infer(given).to_tuple()]
         except (RuntimeError, TypeError, ValueError) as exc:
             raise InferenceError(f"the network failed: {_short(exc)}") from exc
+
+    def terminate(self) -> None:
+        """See Network."""
+        self._request.cancel()
 
 
 def _properties(options: EngineOptions) -> dict[str, Any]:

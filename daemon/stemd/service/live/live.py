@@ -80,6 +80,24 @@ class Live:
             await keeper.stop()
         await asyncio.to_thread(self._ends.remove)
 
+    def check(self, config: Config) -> None:
+        """Refuse what `configure` could not do.
+
+        Raises:
+            UnknownStemError: the mixer has no part of a name.
+        """
+        table = config.mixer
+        if self.started:
+            self.stream.outlet.check_parts([*table.gains, *table.mute, *table.solo])
+
+    def configure(self, config: Config) -> None:
+        """Move those controls of the mixer whose values in the configuration changed; the devices stay as they are."""
+        before, after = self._config.mixer, config.mixer
+        self._config = config
+        if self.started and before != after:
+            names = [name for name in after.__struct_fields__ if getattr(before, name) != getattr(after, name)]
+            self.stream.set_mixer(**{name: getattr(after, name) for name in names})
+
     @property
     def started(self) -> bool:
         """Whether everything is open."""
@@ -149,7 +167,7 @@ class Live:
         except asyncio.CancelledError:
             raise
         except Exception:
-            log.exception("capturing failed; the stream goes on in silence")
+            log.exception("capturing failed; the stream goes on in silence", extra={"stream": self.stream.name})
 
     def _capture_opened(self, port: Capture | Duplex) -> None:
         if not self._fed:
@@ -160,7 +178,8 @@ class Live:
         self.source.opened(port, self.sink)
 
     def _capture_lost(self, fault: DeviceError) -> None:
-        log.warning("capture: %s; the stream goes on in silence", fault)
+        about = {"device": self._config.capture.device, "stream": self._config.capture.stream, "code": fault.code}
+        log.warning("capture: %s; the stream goes on in silence", fault, extra=about)
         self._troubles["capture"] = str(fault)
         if self._fed:
             self.source.lost()
@@ -173,7 +192,8 @@ class Live:
             self.sink.opened(port)
 
     def _playback_lost(self, fault: DeviceError) -> None:
-        log.warning("playback: %s", fault)
+        about = {"device": self._config.playback.device, "code": fault.code}
+        log.warning("playback: %s", fault, extra=about)
         self._troubles["playback"] = str(fault)
         if self.sink:
             self.sink.lost()

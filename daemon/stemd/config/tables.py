@@ -1,18 +1,17 @@
-"""The daemon's configuration: one TOML file, every default in the types below."""
+"""The tables of the configuration: every default stands here."""
 
 import os
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import msgspec
 
-from stemd.address import Address, default_address
+from stemd.address import is_loopback
 from stemd.dsp.mixer import Fallback
 from stemd.dsp.plan import WindowPlan
 from stemd.errors import ConfigError
+from stemd.keys import default_folder
 from stemd.protocol import LOUDEST, NAME
-from stemd.toml import read
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3_600)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=4_096)]
@@ -21,7 +20,9 @@ Name = Annotated[str, msgspec.Meta(pattern=rf"\A{NAME}\Z")]
 Rate = Annotated[int, msgspec.Meta(ge=0, le=192_000)]
 Gain = Annotated[float, msgspec.Meta(ge=0, le=LOUDEST)]
 DeviceLatency = Literal["low", "high"] | Annotated[float, msgspec.Meta(gt=0, le=2)]
-EngineName = Literal["onnxruntime", "openvino", "auto"]
+LocalEngine = Literal["onnxruntime", "openvino", "auto"]
+EngineName = LocalEngine | Literal["triton"]
+LogFormat = Literal["auto", "human", "json", "journald"]
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -33,6 +34,7 @@ class Server(Table, frozen=True):
 
     address: str = ""  # empty: $STEMD_ADDRESS, or this user's own folder of sockets
     tap: str = ""  # an endpoint for a ZeroMQ PUB tap (topic stream/stem/), best effort; empty: none
+    max_clients: Count = 4_096
     max_streams: Count = 64
     max_subscriptions: Count = 1_024
     stall_timeout: Seconds = 30.0  # a lossless subscriber of a free stream without credit is dropped after this
@@ -48,14 +50,33 @@ class Models(Table, frozen=True):
     folders: tuple[str, ...] = ()  # searched before the user's and the shipped models
 
 
+class Triton(Table, frozen=True):
+    """Servers that run networks for this daemon, by KServe's second protocol over gRPC."""
+
+    endpoints: tuple[str, ...] = ()  # as "10.0.0.7:8001"; one may be a load balancer's
+    parallel: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1  # segments of a network that an endpoint runs at a time
+    fallback: LocalEngine | Literal[""] = ""  # runs here what no endpoint can; empty: nothing does
+    tls: bool = False
+    ca: str = ""  # file of those who vouch for the servers; empty: the system's
+    certificate: str = ""  # file of this daemon's own, where servers ask for one
+    key: str = ""  # file of its private key
+    token_file: str = ""  # a file with a token, sent as "authorization: Bearer"; wants tls beyond this machine
+    shared_memory: bool = True  # with servers of this machine
+
+
 class Engine(Table, frozen=True):
     """What runs networks, and how."""
 
-    name: EngineName = "onnxruntime"  # auto: the fastest of those installed, timed when a model is first loaded
+    name: EngineName = "onnxruntime"  # auto: the fastest of those installed, timed when a model is first loaded; triton
     threads: Annotated[int, msgspec.Meta(ge=0, le=256)] = 0  # of one run; 0: one a core, 8 at most
     providers: tuple[str, ...] = ()  # of onnxruntime, best first, as "CUDAExecutionProvider"; the CPU's comes last
     device: str = "CPU"  # of OpenVINO, as "GPU" or "AUTO"
     models: dict[str, EngineName] = {}  # of single models, before `name`
+    workers: Literal["threads", "processes"] = "threads"  # processes (Linux): one that crashes costs its segment alone
+    standby: bool = True  # of processes: one more, with everything loaded, for the realtime lane when one is lost
+    hang_timeout: Seconds = 30.0  # a segment that runs for longer, and eight times as long as usual, is given up
+    realtime_hang_timeout: Seconds = 5.0  # the same where a realtime stream waits for it
+    triton: Triton = Triton()
 
     def only(self, name: EngineName) -> Self:
         """The same with one engine for every model."""
@@ -72,6 +93,8 @@ class Realtime(Table, frozen=True):
 
     margin: Seconds = 0.025  # for jitter of arrival, the event loop, other processes
     ahead: Annotated[int, msgspec.Meta(ge=0, le=64)] = 1  # segments of others that may go first; 0: one stream alone
+    # Of the real-time class, for the thread that a sound device calls, where the system allows it; 0: as any other.
+    audio_priority: Annotated[int, msgspec.Meta(ge=0, le=20)] = 10
     priority: tuple[str, ...] = ("vocals",)  # stems that are separated first, and given up last, if time is short
     fallback: Fallback = (
         "dry"  # what `out` plays where a network was too late: dry, silence, or fade (dry, then silence)
@@ -118,6 +141,62 @@ class Mixer(Table, frozen=True):
     bypass: bool = False
 
 
+class Metrics(Table, frozen=True):
+    """What monitoring may read, by HTTP: /metrics, /healthz and /readyz."""
+
+    address: str = ""  # host:port of this machine's own, as "127.0.0.1:9109" or "[::1]:9109"; empty: none
+
+    @property
+    def endpoint(self) -> tuple[str, int] | None:
+        """Host and port.
+
+        Raises:
+            ConfigError: it is none, or other machines could reach it.
+        """
+        if not self.address:
+            return None
+        host, _, port = self.address.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+            raise ConfigError(f"address {self.address!r} is not host:port, as '127.0.0.1:9109'")
+        if not is_loopback(host):
+            raise ConfigError(
+                f"address {self.address!r} could be reached from other machines, and it tells the names of streams "
+                "and clients to whoever asks: listen on 127.0.0.1, behind a reverse proxy that asks who is there"
+            )
+        return host, int(port)
+
+
+class Log(Table, frozen=True):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "warning"  # the least that is
+    format: LogFormat = "auto"  # human, json, journald; auto: journald where systemd's journal reads stderr
+
+
+class Security(Table, frozen=True):
+    """Whom to let in, and how much each key may have. Where other machines can reach the daemon, it asks for keys."""
+
+    keys: str = ""  # folder of the daemon's keys and of the list of those let in; empty: this user's own
+    required: bool = False  # ask for a key on loopback and on Unix sockets, too
+    max_clients: Count = 16  # sessions at a time with one key: clients that have said hello
+    max_streams: Count = 8
+    max_subscriptions: Count = 64
+    messages_per_second: Annotated[int, msgspec.Meta(ge=10, le=10**6)] = 10_000  # what is over is dropped
+    bytes_per_second: Annotated[int, msgspec.Meta(ge=2**16, le=2**33)] = 2**26
+    message_bytes: Annotated[int, msgspec.Meta(ge=2**14, le=2**24)] = 2**21  # of a frame; longer ones end a connection
+
+    def __post_init__(self) -> None:
+        """Refuse frames of which not one could pass."""
+        if self.message_bytes > self.bytes_per_second:
+            raise ValueError(f"message_bytes is {self.message_bytes}, and a second has {self.bytes_per_second}")
+
+    @property
+    def folder(self) -> Path:
+        """The folder of keys."""
+        return Path(self.keys).expanduser() if self.keys else default_folder()
+
+
 class Plan(Table, frozen=True):
     """A window plan, in the model's frames."""
 
@@ -136,79 +215,3 @@ class Plan(Table, frozen=True):
     def window(self) -> WindowPlan:
         """The plan as the segmenter wants it."""
         return WindowPlan(self.segment, self.hop, self.overlap, self.lookahead)
-
-
-class Config(Table, frozen=True):
-    """All of it."""
-
-    server: Server = Server()
-    models: Models = Models()
-    engine: Engine = Engine()
-    realtime: Realtime = Realtime()
-    capture: Capture = Capture()
-    playback: Playback = Playback()
-    mixer: Mixer = Mixer()
-    plan: str = ""  # of streams that name none: auto, fast, live, studio or one of `plans`; empty: the model's
-    plans: dict[str, Plan] = {}
-    linger: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 2  # hops that a network goes on after its last listener
-
-    @property
-    def address(self) -> Address:
-        """Where the daemon listens.
-
-        Raises:
-            ConfigError: the address is of neither form.
-        """
-        return Address.parse(self.server.address or default_address())
-
-    @property
-    def model_folders(self) -> list[Path]:
-        """Folders of models besides the user's and the shipped ones."""
-        return [Path(folder).expanduser() for folder in self.models.folders]
-
-
-def load_config(path: Path | None) -> Config:
-    """Read the configuration; None gives the defaults.
-
-    Raises:
-        ConfigError: the file cannot be read, or a key is unknown, of the wrong type or out of range.
-    """
-    if path is None:
-        return Config()
-    config = read(path, Config, ConfigError, "`stemd check-config --defaults` prints every key with its default")
-    if config.plan not in {"", "auto", "fast", "live", "studio", *config.plans}:
-        raise ConfigError(
-            f"{path}: plan {config.plan!r} is none of auto, fast, live and studio, and there is no table "
-            f"[plans.{config.plan}]"
-        )
-    if config.playback.device and not config.capture.device:
-        raise ConfigError(f"{path}: playback.device plays what is captured; name capture.device too")
-    try:
-        _ = config.address
-    except ConfigError as exc:
-        raise ConfigError(f"{path}: server.{exc}") from exc
-    return config
-
-
-def as_toml(config: Config) -> str:
-    """The configuration as TOML text; read again, it gives the same."""
-    return "\n".join(_table("", msgspec.to_builtins(config))).lstrip("\n") + "\n"
-
-
-def _table(title: str, table: dict[str, Any]) -> list[str]:
-    lines = [f"{_key(key)} = {_literal(value)}" for key, value in table.items() if not isinstance(value, dict)]
-    if lines and title:
-        lines = ["", f"[{title}]", *lines]
-    for key, value in table.items():
-        if isinstance(value, dict):
-            lines += _table(f"{title}.{_key(key)}" if title else _key(key), value)
-    return lines
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _literal(name)
-
-
-def _literal(value: Any) -> str:
-    # JSON's strings, numbers, booleans and lists are TOML's.
-    return msgspec.json.encode(value).decode()
