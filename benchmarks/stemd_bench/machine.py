@@ -48,7 +48,7 @@ def this_machine() -> Machine:
     """Describe this machine; takes a second, in which the others' use of it is measured."""
     return Machine(
         processor=processor(),
-        cores=_cores(),
+        cores=cores(),
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
         system=f"{_system()} {platform.machine()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
@@ -59,7 +59,8 @@ def this_machine() -> Machine:
     )
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Those that this process may use, as far as the system tells."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

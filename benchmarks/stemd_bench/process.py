@@ -1,6 +1,7 @@
 """A daemon of one's own: a real `stemd serve` process, from its ready line to its exit status."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,13 +12,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final, Literal, Self
 
 from stemd.errors import StemdError
 
 READY_WITHIN: Final = 60.0  # seconds; loading and timing the network takes one or two
 STOP_WITHIN: Final = 15.0  # seconds; the daemon drains for four
 _READY: Final = b" ready on "
+
+Transport = Literal["ipc", "tcp"]
+HOME: Final[Transport] = "ipc" if os.name == "posix" else "tcp"  # ZeroMQ has no Unix sockets elsewhere
 
 
 class Daemon:
@@ -29,13 +33,16 @@ class Daemon:
     Args:
         config: the daemon's configuration, as TOML.
         environment: of the process; None: this one's.
+        transport: that of its sockets; TCP listens on loopback.
     """
 
-    def __init__(self, config: str = "", environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, config: str = "", environment: Mapping[str, str] | None = None, transport: Transport = HOME
+    ) -> None:
         self._config, self._environment = config, environment
         self._folder = tempfile.TemporaryDirectory(prefix="stemd-", ignore_cleanup_errors=True)
         home = Path(self._folder.name)
-        self.address = f"ipc://{home}" if os.name == "posix" else f"tcp://127.0.0.1:{_free_ports()}"
+        self.address = f"ipc://{home}" if transport == "ipc" else f"tcp://127.0.0.1:{_free_ports()}"
         self._out, self._err = home / "out.log", home / "err.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -115,9 +122,10 @@ class Daemon:
 def _start(
     command: list[str], out: IO[bytes], err: IO[bytes], environment: Mapping[str, str] | None
 ) -> "subprocess.Popen[bytes]":
-    # In a group of its own, Ctrl-C reaches only us, and it is we who stop the daemon.
+    # In a group of its own, Ctrl-C reaches only us, and it is we who stop the daemon. If we are killed, Linux does.
+    guard = [found, "--pdeathsig", "TERM"] if (found := shutil.which("setpriv")) else []
     return subprocess.Popen(  # noqa: S603 - our own command
-        command,
+        [*guard, *command],
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=err,

@@ -1,12 +1,13 @@
 """A report on the screen, and as JSON."""
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from stemd_bench.results import Measure, Report
+from stemd_bench.results import Report, Variant
 
 
 def as_json(report: Report) -> str:
@@ -16,9 +17,10 @@ def as_json(report: Report) -> str:
 
 def show(report: Report, headings: Sequence[Mapping[str, str]], console: Console) -> None:
     """Print the tables, what it means, and how and where it was measured."""
-    for table in headings:
-        console.print(_table(report, table), markup=False)
-        console.print()
+    for table in (_table(report, each) for each in headings):
+        if table.row_count:
+            console.print(table, markup=False)
+            console.print()
     for conclusion in report.conclusions:
         verdict = {True: "met", False: "NOT MET", None: "not tried"}[conclusion.met]
         _say(console, f"{conclusion.aim}: {verdict} ({conclusion.found})")
@@ -44,30 +46,37 @@ def _say(console: Console, text: str) -> None:
 def _table(report: Report, headings: Mapping[str, str]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column(report.suite, no_wrap=True)
-    shown = {q: h for q, h in headings.items() if any(q.partition(":")[0] in v.measures for v in report.variants)}
-    for heading in shown.values():
+    rows = [(variant.name, [cell(variant, quantity) for quantity in headings]) for variant in report.variants]
+    shown = [any(column) for column in zip(*(cells for _, cells in rows), strict=True)] or [False] * len(headings)
+    for heading in compress(headings.values(), shown):
         table.add_column(heading, justify="right", no_wrap=True)
-    for variant in report.variants:
-        cells = [_cell(variant.measures, quantity) for quantity in shown]
+    for name, cells in rows:
         if any(cells):
-            table.add_row(variant.name, *cells)
+            table.add_row(name, *compress(cells, shown))
     return table
 
 
-def _cell(measures: Mapping[str, Measure], quantity: str) -> str:
-    """The median; of `quantity:high` the highest of the repeats, and so on: see Suite."""
+def cell(variant: Variant, quantity: str) -> str:
+    """The median; of `quantity:high` the highest value, and so on: see `Suite.headings`. Empty where there is none."""
     name, _, end = quantity.partition(":")
-    measure = measures.get(name)
+    if distribution := variant.distributions.get(name):
+        return number(getattr(distribution, end or "p50"))
+    measure = variant.measures.get(name)
     if measure is None:
         return ""
     if end == "quartiles":
-        return "-".join(map(_number, measure.quartiles()))
-    return _number({"high": measure.high, "low": measure.low}.get(end, measure.median))
+        return "-".join(map(number, measure.quartiles()))
+    if end == "mean":
+        return number(measure.mean())
+    return number({"high": measure.high, "low": measure.low}.get(end, measure.median))
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three figures or so; whole numbers as they are."""
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
     if abs(value) < 0.1:
-        return f"{value:.3f}"
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
+        return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1g}"
+    if abs(value) < 10:
+        return f"{value:.2f}"
+    return f"{value:.1f}".removesuffix(".0") if abs(value) < 100 else f"{value:.0f}"

@@ -20,8 +20,10 @@ from stemd_bench.command import measure
 from stemd_bench.machine import Machine, this_machine
 from stemd_bench.overhead import Overhead
 from stemd_bench.overhead.copying import config, write_model
+from stemd_bench.overhead.hearing import Asked, Listener
 from stemd_bench.overhead.plan import NAME, PLAN, STEM
 from stemd_bench.overhead.verdicts import conclude, holds
+from stemd_bench.overhead.wire import Wire
 from stemd_bench.report import as_json, show
 from stemd_bench.results import Conclusion, Measure, Report, Skipped, Variant
 from stemd_bench.schema import SCHEMA, text
@@ -155,6 +157,17 @@ def test_one_bad_repeat_is_enough_not_to_hold() -> None:
     good = variant(10)
     bad = {**good.measures, "degraded": Measure.of([0, 0, 1], "")}
     assert not holds(Variant(good.name, good.parameters, bad))
+    late = {**good.measures, "added_p99": Measure.of([2, 2, 10.5], "")}
+    assert not holds(Variant(good.name, good.parameters, late))
+
+
+def test_a_block_is_on_time_only_if_it_is_whole() -> None:
+    listener = Listener((), {1: Asked(object.__new__(Wire), 0)}, 1, 0, b"sent", 1.0)
+    head = {"subscription": 1, "sequence": 0, "position": 0, "capture_ns": 0, "latency": 0, "rate": 1, "dropped": 0}
+    for flags, pcm, now in (([], b"sent", 9), (["degraded"], b"dry", 9), ([], b"other", 9), ([], b"sent", 11)):
+        listener._write_down({**head, "flags": flags}, pcm, now * 10**6)
+    (found,) = listener.heard
+    assert (found.blocks, found.on_time, found.degraded, found.changed) == (4, 1, 1, 1)
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
@@ -202,3 +215,16 @@ def test_overhead_is_measured_with_real_daemons(capsys: pytest.CaptureFixture[st
     assert one["cpu_per_stream"].median > 0
     assert set().union(*(v.measures for v in found.variants)) == set(Overhead.units)
     assert "streams in real time" in said.err
+
+
+class Refusing(Counting):
+    """Its second case is left out in the first repeat, and the one before in all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.skipped = [Skipped("b", "no room"), Skipped("c", "no room")]
+
+
+def test_what_was_left_out_only_now_and_then_says_so() -> None:
+    found = measure(Refusing(), Console(file=io.StringIO()), quick=True)
+    assert found.skipped == (Skipped("b", "in some repeats: no room"), Skipped("c", "no room"))

@@ -155,6 +155,7 @@ def test_a_file_that_no_stream_takes_is_refused(samples: Float32Array, rate: int
         from_file(tmp_path / "odd.wav")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_whoever_stops_it_leaves_no_daemon_behind(number: int, status: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "stemd", "demo", "--out", str(tmp_path)]
@@ -217,10 +218,11 @@ def test_a_song_that_stood_still_is_played_once_more(tmp_path: Path, monkeypatch
 
 @pytest.mark.slow
 def test_a_machine_that_always_stands_still_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = children()
     stands_still(TRIES, monkeypatch)
     with pytest.raises(StemdError, match=r"stood still for \d+ ms; end what else runs here"):
         demonstrate(made_song(5.0), tmp_path, Console(file=io.StringIO(), width=120))
-    assert not children(), "a process was left behind"
+    assert children() <= before, "a process was left behind"
 
 
 @pytest.mark.slow

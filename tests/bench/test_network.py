@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 
 from stemd.cli import main
 from stemd.errors import ConfigError
+from stemd_bench.network import timing
 from stemd_bench.network.floor import floors
 from stemd_bench.network.joined import HANN, PLAN
-from stemd_bench.network.lineup import APART, BAGS, COMPILED, EAGER, FAST, PEER
+from stemd_bench.network.names import APART, BAGS, COMPILED, EAGER, FAST, PEER
 from stemd_bench.network.options import from_arguments
 from stemd_bench.network.ratios import derive, floor
-from stemd_bench.network.timing import timed
+from stemd_bench.network.timing import PAUSE, timed
 from stemd_bench.network.verdicts import AIMS, conclude, remarks
 from stemd_bench.results import Measure, Report, Variant
 
@@ -28,10 +30,24 @@ def test_a_floor_is_a_rate() -> None:
 
 
 def test_timing_counts_the_call_alone() -> None:
+    began = time.perf_counter()
     figures = timed(lambda: time.sleep(0.2))
-    assert 0.2 <= figures["seconds"] < 0.3
-    assert 0 <= figures["cpu"] < 0.1
+    assert 0.2 <= figures["seconds"] <= time.perf_counter() - began - PAUSE
+    assert 0 <= figures["cpu"] < figures["seconds"], "sleep is no work"
     assert figures["others"] >= 0
+
+
+def test_own_work_is_not_that_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "_busy", time.process_time)  # a machine on which nobody else works
+
+    def work() -> None:
+        until = time.process_time() + 0.05
+        while time.process_time() < until:
+            pass
+
+    figures = timed(work)
+    assert figures["cpu"] >= 0.05
+    assert 100 * figures["cpu"] / figures["seconds"] > 2 * figures["others"]
 
 
 def row(name: str, specialists: int = 1, group: str = "network", **measures: Sequence[float]) -> Variant:
@@ -62,6 +78,23 @@ class TestVerdicts:
         assert "peer" not in named[BAGS[FAST]]
         assert named[APART].keys() == {"peak"}
         assert named["sgemm"].keys() == {"rate"}
+        ways = {quantity: measure.better for quantity, measure in named[FAST].items()}
+        assert ways["eager"] == ways["peer"] == "higher"
+        assert ways["floor"] == "lower"
+        assert named[BAGS[FAST]]["one"].better is None
+
+    def test_compiled_pytorch_is_held_against_as_well(self) -> None:
+        named = {v.name: v.measures for v in derive([*rows(), row(COMPILED, seconds=[1, 4, 3])])}
+        assert named[FAST]["compiled"].values == (0.5, 2, 1.5)
+        assert named[FAST]["compiled"].better == "higher"
+        assert "compiled" not in named[BAGS[FAST]]
+
+    @pytest.mark.parametrize("name", [PEER, FAST, BAGS[EAGER]])
+    def test_who_failed_after_being_weighed_gives_no_ratio_and_spoils_none(self, name: str) -> None:
+        whole = [v for v in rows() if v.name != name]
+        found = derive([*whole, row(name, nodes=[100])])
+        assert found[-1].measures.keys() == {"nodes"}
+        assert found[:-1] == derive(whole)
 
     def test_the_floor_is_the_work_at_the_best_rate(self) -> None:
         least = floor(rows())
@@ -99,12 +132,18 @@ class TestVerdicts:
         assert remarks([]) == ()
 
 
-@pytest.mark.parametrize("wrong", [{"repeats": 0}, {"threads": -1}, {"peer": "/no/such/file.onnx"}])
+@pytest.mark.parametrize("wrong", [{"repeats": 0}, {"threads": 0}, {"threads": -1}, {"peer": "/no/such/file.onnx"}])
 def test_what_makes_no_sense_is_refused_at_once(wrong: dict[str, int | str]) -> None:
     given = {"quick": True, "repeats": None, "threads": None, "peer": None, "storage": "float32", "compile_within": 1.0}
     assert from_arguments(argparse.Namespace(**given)).repeats == 2
     with pytest.raises(ConfigError, match=f"--{next(iter(wrong))}"):
         from_arguments(argparse.Namespace(**{**given, **wrong}))
+
+
+def test_threads_are_the_cores_where_the_system_does_not_say_which_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    given = {"quick": True, "repeats": 1, "threads": None, "peer": None, "storage": "float32", "compile_within": 1.0}
+    assert from_arguments(argparse.Namespace(**given)).threads == os.cpu_count()
 
 
 @pytest.mark.slow

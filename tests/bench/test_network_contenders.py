@@ -9,8 +9,9 @@ from stemd.errors import StemdError
 from stemd_bench.network import alone, peer
 from stemd_bench.network.contenders import check, contender
 from stemd_bench.network.facts import EXACT, parity
-from stemd_bench.network.lineup import APART, BAGS, COMPILED, EAGER, FAST, OPENVINO, PEER, Entry, lineup
+from stemd_bench.network.lineup import Entry, lineup
 from stemd_bench.network.material import ONE, SPECIALISTS, Material
+from stemd_bench.network.names import APART, BAGS, COMPILED, EAGER, FAST, OPENVINO, PEER
 from stemd_bench.network.options import Options
 from stemd_bench.network.ready import load, weigh
 from tests.bench.small_graphs import SEGMENT, copying, noise, recipe

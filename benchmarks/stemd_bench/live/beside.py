@@ -5,6 +5,7 @@ writes that model, HT-Demucs' architecture with seeded weights.
 """
 
 import asyncio
+import subprocess
 import sys
 import tempfile
 from contextlib import suppress
@@ -14,8 +15,10 @@ from typing import Final
 import numpy as np
 
 from stemd.errors import StemdError
+from stemd_bench.live.setting import last_line
 from stemd_client import Client, Stream, Subscription
 
+STREAM: Final = "beside"
 STEM: Final = "vocals"
 MODEL: Final = "htdemucs-seeded"
 _RATE: Final = 44_100
@@ -34,6 +37,16 @@ def write(folder: Path, *, narrow: bool) -> None:
         export_htdemucs(MODEL, folder, Flavour(), repo=bag, stems=(STEM,), progress=lambda *_: None)
 
 
+def write_apart(folder: Path, *, narrow: bool) -> str:
+    """The same in a process of its own, which takes PyTorch away with it, into a new folder; why it could not be."""
+    folder.mkdir()
+    command = [sys.executable, "-m", __name__, "write", str(folder), *(["narrow"] if narrow else [])]
+    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own
+    if not done.returncode:
+        return ""
+    return f"{last_line(done.stderr)}; HT-Demucs takes the extra: pip install 'stemd[export]'"
+
+
 class _OverError(Exception):
     """Stdin was closed."""
 
@@ -41,10 +54,10 @@ class _OverError(Exception):
 async def feed(address: str, model: str) -> None:
     """Keep the network busy until stdin is closed."""
     over = asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
-    async with Client(address, "beside") as client, client.subscribe("beside", STEM, delivery="lossless") as heard:
+    async with Client(address, STREAM) as client, client.subscribe(STREAM, STEM, delivery="lossless") as heard:
         listening = asyncio.create_task(_listen(heard))
         with suppress(_OverError):
-            async with client.open("beside", rate=_RATE, channels=2, block=4_410, timing="free", model=model) as stream:
+            async with client.open(STREAM, rate=_RATE, channels=2, block=4_410, timing="free", model=model) as stream:
                 feeding = asyncio.create_task(_send(stream))
                 await asyncio.wait([over, feeding, listening], return_when=asyncio.FIRST_COMPLETED)
                 if not over.done():

@@ -11,12 +11,12 @@ import psutil
 from stemd.errors import StemdError
 from stemd.protocol import Close, to_frames
 from stemd_bench.live.listening import CREDIT, Heard, Listener
+from stemd_bench.live.playing import pay, play
 from stemd_bench.live.task import STEM, Result, Task
 from stemd_bench.live.watching import Watcher
 from stemd_bench.meter import Meter
-from stemd_bench.overhead.wire import Wire, mixture_header
+from stemd_bench.overhead.wire import Wire
 
-_START_NS: Final = 100_000_000
 _DEVICE_COUNTERS: Final = ("xruns", "lost", "late", "underruns", "resyncs")
 
 
@@ -56,7 +56,7 @@ def perform(task: Task) -> Result:
         else:
             listener.leave.set()
         while listener.is_alive():
-            _pay(wire, listener.heard)
+            pay(wire, listener.heard)
             listener.join(0.01)
     result.sent = len(late)
     result.send_late_p99 = float(np.percentile(late, 99)) if late else 0.0
@@ -65,33 +65,22 @@ def perform(task: Task) -> Result:
 
 
 def _play(task: Task, wire: Wire, heard: Heard) -> list[float]:
-    """Send each block when its last frame would have been captured; by how many ms each was late."""
-    song = np.ascontiguousarray(np.load(task.song), "<f4")
-    count = song.shape[0] // task.block
-    parts = [song[n * task.block : (n + 1) * task.block].tobytes() for n in range(count)]
-    late: list[float] = []
-    start = time.monotonic_ns() + _START_NS
-    for n in range(round(task.seconds * task.rate / task.block)):
-        due = start + n * task.block * 1_000_000_000 // task.rate
-        while (left := due - time.monotonic_ns()) > 0:
-            time.sleep(left / 1e9)
-        wire.requests.send_multipart([b"mixture", mixture_header(task.stream, n * task.block), parts[n % count]])
-        late.append(-left / 1e6)
-        _pay(wire, heard)
-    return late
+    """By how many ms each block was sent late."""
+
+    def go_on() -> bool:
+        pay(wire, heard)
+        return True
+
+    song = np.load(task.song)
+    return play(wire, [task.stream], song, rate=task.rate, block=task.block, seconds=task.seconds, pay=go_on)
 
 
 def _wait(task: Task, wire: Wire, listener: Listener) -> list[float]:
     end = time.monotonic() + task.seconds
     while time.monotonic() < end and listener.is_alive():
-        _pay(wire, listener.heard)
+        pay(wire, listener.heard)
         time.sleep(0.005)
     return []
-
-
-def _pay(wire: Wire, heard: Heard) -> None:
-    while heard.credits:
-        wire.requests.send_multipart(to_frames(heard.credits.popleft()))
 
 
 def _fill(result: Result, task: Task, heard: Heard, watcher: Watcher) -> None:

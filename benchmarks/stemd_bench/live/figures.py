@@ -4,7 +4,10 @@ from typing import Final
 
 import numpy as np
 
+from stemd_bench.live.listening import lost
 from stemd_bench.live.task import Result
+from stemd_bench.results import Better
+from stemd_bench.suite import Figure
 
 UNITS: Final[dict[str, str]] = {
     "declared": "ms",
@@ -12,6 +15,7 @@ UNITS: Final[dict[str, str]] = {
     "latency_p95": "ms",
     "latency_p99": "ms",
     "latency_max": "ms",
+    "late": "ms",
     "late_p99": "ms",
     "late_max": "ms",
     "hop": "frames",
@@ -34,24 +38,21 @@ UNITS: Final[dict[str, str]] = {
 }
 
 
-def figures(result: Result) -> dict[str, float]:
-    """What a stream came to; nothing where it was refused or nothing came."""
-    if result.refusal or not result.late:
+# Of the percentiles one is enough, and what is to be expected of latency is what was declared.
+BETTER: Final[dict[str, Better]] = dict.fromkeys(
+    ("declared", "late_p99", "load", "daemon_cpu", "memory", "degraded", "lost", "gaps", "jumps"), "lower"
+)
+
+
+def figures(result: Result) -> dict[str, Figure]:
+    """What a stream came to; nothing where it was refused, and no latency where nothing came."""
+    if result.refusal:
         return {}
-    p50, p95, p99, most = (float(v) for v in np.percentile(result.late, [50, 95, 99, 100]))
-    declared = 1e3 * result.declared
     known = {
-        "declared": declared,
-        "latency_p50": declared + p50,
-        "latency_p95": declared + p95,
-        "latency_p99": declared + p99,
-        "latency_max": declared + most,
-        "late_p99": p99,
-        "late_max": most,
         "load": 100 * float(np.mean(result.loads or [0.0])),
         "load_max": 100 * max(result.loads or [0.0]),
         "blocks": result.heard,
-        "lost": max(0, result.sent - result.heard) + result.misplaced,
+        "lost": lost(result.sent, result.heard, result.misplaced),
         "degraded": result.degraded,
         "gaps": result.gaps,
         "jumps": result.jumps,
@@ -62,7 +63,25 @@ def figures(result: Result) -> dict[str, float]:
     }
     if result.plan:
         known |= {"hop": result.plan[1], "lookahead": result.plan[3]}
-    return {name: float(value) for name, value in known.items()} | memory(result)
+    measured = {name: float(value) for name, value in known.items()}
+    return {**measured, **memory(result), **_latency(result)}
+
+
+def _latency(result: Result) -> dict[str, Figure]:
+    if not result.late:
+        return {}
+    p50, p95, p99, most = (float(v) for v in np.percentile(result.late, [50, 95, 99, 100]))
+    declared = 1e3 * result.declared
+    return {
+        "declared": declared,
+        "latency_p50": declared + p50,
+        "latency_p95": declared + p95,
+        "latency_p99": declared + p99,
+        "latency_max": declared + most,
+        "late_p99": p99,
+        "late_max": most,
+        "late": np.asarray(result.late),
+    }
 
 
 def memory(result: Result) -> dict[str, float]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ from stemd_bench.process import Daemon
 from stemd_bench.song import make_song
 
 SONG_SECONDS: Final = 30.0
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def fresh(folder: Path) -> dict[str, str]:
@@ -38,15 +39,20 @@ def play(task: Task) -> Result:
     Raises:
         StemdError: the process failed.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "stemd_bench.live.client"],
-        input=msgspec.json.encode(task),
-        capture_output=True,
-        check=False,
-    )
+    return done_by("stemd_bench.live.client", task, Result)
+
+
+def done_by(module: str, task: msgspec.Struct, kind: type[T]) -> T:
+    """What a module's process made of a task: JSON on stdin, JSON of this kind on stdout.
+
+    Raises:
+        StemdError: the process failed.
+    """
+    command, words = [sys.executable, "-m", module], msgspec.json.encode(task)
+    done = subprocess.run(command, input=words, capture_output=True, check=False)  # noqa: S603 - our own
     if done.returncode:
         raise StemdError(f"the client failed (status {done.returncode}): {last_line(done.stderr)}")
-    return msgspec.json.decode(done.stdout, type=Result)
+    return msgspec.json.decode(done.stdout, type=kind)
 
 
 def last_line(stderr: bytes) -> str:

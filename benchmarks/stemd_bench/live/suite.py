@@ -1,7 +1,5 @@
 """The suite: streams in real time, one after the other, and what their plans make of songs."""
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,15 +9,17 @@ from typing import Final
 
 from stemd.dsp.plan import WindowPlan
 from stemd_bench.live import beside, verdicts
-from stemd_bench.live.figures import UNITS, figures
-from stemd_bench.live.histogram import draw, lines
+from stemd_bench.live.figures import BETTER, UNITS, figures
+from stemd_bench.live.histogram import lines
 from stemd_bench.live.options import Options
-from stemd_bench.live.quality import STUDIO, Judge
-from stemd_bench.live.setting import fresh, helper, last_line, play, task_for, write_song
+from stemd_bench.live.plots import LATE, plots
+from stemd_bench.live.setting import fresh, helper, play, task_for, write_song
 from stemd_bench.live.texts import HEADINGS, METHOD
+from stemd_bench.plots import Plot
 from stemd_bench.process import Daemon
-from stemd_bench.results import Conclusion, Report, Skipped, Variant
-from stemd_bench.suite import Case, Suite
+from stemd_bench.quality.judge import STUDIO, Judge
+from stemd_bench.results import Better, Conclusion, Report, Skipped, Variant
+from stemd_bench.suite import Case, Figures, Suite
 
 _BESIDE: Final = "beside a slow network"
 
@@ -34,6 +34,7 @@ class Live(Suite):
     name = "live"
     repeats = 1
     method: tuple[str, ...] = METHOD
+    better: Mapping[str, Better] = {**BETTER, "sdr": "higher"}
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -42,8 +43,6 @@ class Live(Suite):
         self.units: Mapping[str, str] = {**UNITS, **self._judge.units()}
         scores = (self._judge.headings(),) if self._judge.folders else ()
         self.headings: Sequence[Mapping[str, str]] = (HEADINGS, *scores)
-        self._late: dict[str, list[float]] = {}
-        self._declared: dict[str, float] = {}
         self._plans: dict[str, WindowPlan] = {}
         self._cases: list[Case] = []
 
@@ -63,7 +62,7 @@ class Live(Suite):
             sides = [False]
             if self.options.beside:
                 progress("a slow network")
-                if reason := _write_slow(folder / "models", narrow=self.options.quick):
+                if reason := beside.write_apart(folder / "models", narrow=self.options.quick):
                     self.skipped.append(Skipped(_BESIDE, reason))
                 else:
                     sides.append(True)
@@ -88,7 +87,7 @@ class Live(Suite):
         for plan in (*self.options.plans, STUDIO):
             yield Case(f"{plan}, SDR", {"group": "quality", "plan": plan}, partial(self._score, plan))
 
-    def _stream(self, name: str, folder: Path, plan: str, rate: int, *, is_beside: bool) -> Mapping[str, float]:
+    def _stream(self, name: str, folder: Path, plan: str, rate: int, *, is_beside: bool) -> Figures:
         config = _config(folder / "models") if is_beside else ""
         seconds = self.options.seconds
         words = {"song": str(write_song(folder, rate)), "rate": rate, "plan": plan, "seconds": seconds}
@@ -102,7 +101,6 @@ class Live(Suite):
             self.skipped.append(Skipped(name, result.refusal))
             return {}
         self._plans.setdefault(plan, WindowPlan(*result.plan))
-        self._late[name], self._declared[name] = result.late, 1e3 * result.declared
         return figures(result)
 
     def _score(self, name: str) -> Mapping[str, float]:
@@ -121,18 +119,21 @@ class Live(Suite):
         """See Suite: those that were left out of quality have no figures; refused streams stay, to be judged."""
         return tuple(v for v in variants if v.measures or v.parameters["group"] == "stream")
 
-    def remarks(self, variants: Sequence[Variant]) -> tuple[str, ...]:  # noqa: ARG002 - the blocks are not in there
+    def remarks(self, variants: Sequence[Variant]) -> tuple[str, ...]:
         """See Suite."""
         told = []
-        for name, late in self._late.items():
-            if late:
-                told += ["", f"{name}: how many blocks arrived so long after the declared latency", *lines(late)]
+        for variant in variants:
+            if late := variant.distributions.get(LATE):
+                told += [
+                    "",
+                    f"{variant.name}: how many blocks arrived so long after the declared latency",
+                    *lines(late),
+                ]
         return tuple(told)
 
-    def draw(self, report: Report) -> None:  # noqa: ARG002 - the blocks are not in there
+    def plots(self, report: Report) -> Sequence[Plot]:
         """See Suite."""
-        if self.options.plot and self._late:
-            draw(self._late, self._declared, self.options.plot)
+        return plots(report)
 
 
 def _company(daemon: Daemon, *, is_beside: bool) -> AbstractContextManager[object]:
@@ -141,13 +142,3 @@ def _company(daemon: Daemon, *, is_beside: bool) -> AbstractContextManager[objec
 
 def _config(models: Path) -> str:
     return f"[models]\npreload = ['{beside.MODEL}']\nfolders = ['{models}']\n"
-
-
-def _write_slow(folder: Path, *, narrow: bool) -> str:
-    """Write the slow network in a process of its own, which takes PyTorch away with it; why it could not be had."""
-    folder.mkdir()
-    command = [sys.executable, "-m", "stemd_bench.live.beside", "write", str(folder), *(["narrow"] if narrow else [])]
-    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own
-    if not done.returncode:
-        return ""
-    return f"{last_line(done.stderr)}; HT-Demucs takes the extra: pip install 'stemd[export]'"

@@ -4,6 +4,7 @@ import msgspec
 
 STREAM = "bench"
 STEM = "instrumental"
+WARM_UP = 2.0  # seconds
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +31,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     block: int = 256
     plan: str = "auto"
     seconds: float = 10.0
-    warm_up: float = 2.0
+    warm_up: float = WARM_UP
 
 
 class Result(msgspec.Struct, kw_only=True):

@@ -28,5 +28,5 @@ HEADINGS: Final[dict[str, str]] = {
     "gaps": "\ngaps",
     "daemon_cpu": "% of a core\ndaemon",
     "others": "\nothers",
-    "memory": "\nMiB",
+    "memory": "memory\nMiB",
 }

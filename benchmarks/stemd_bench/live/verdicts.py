@@ -34,7 +34,8 @@ def _declared(streams: Sequence[Variant], plan: str, aim_ms: float, moonshot: st
     if not tried:
         return Conclusion(aim, "the plan was left out", met=None)
     if not measured:
-        return Conclusion(aim, "the daemon refused the plan here", met=False)
+        found = "nothing came" if any(v.measures for v in tried) else "the daemon refused the plan here"
+        return Conclusion(aim, found, met=False)
     worst = max(v.measures["declared"].median for v in measured)
     return Conclusion(aim, f"{worst:.1f} ms{cost}", met=worst <= aim_ms)
 

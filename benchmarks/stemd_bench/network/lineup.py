@@ -3,29 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from stemd_bench.network.material import ONE, SPECIALISTS, Material
+from stemd_bench.network.names import APART, BAGS, CHANGED, COMPILED, EAGER, FAST, OPENVINO, PEER
 from stemd_bench.network.options import Options
 from stemd_bench.network.recipe import Kind, Recipe
 from stemd_bench.results import Skipped
-
-EAGER: Final = "PyTorch eager"
-COMPILED: Final = "PyTorch compiled"
-PEER: Final = "demucs-onnx"
-FAST: Final = "stemd in onnxruntime"
-OPENVINO: Final = "stemd in OpenVINO"
-APART: Final = "bag: onnxruntime, memory apart"
-BAGS: Final = {EAGER: "bag: PyTorch eager", FAST: "bag: onnxruntime", OPENVINO: "bag: OpenVINO"}
-CHANGED: Final = {
-    "all": "... all four sources",
-    "plain": "... attention unfused",
-    "split": "... GLU by a split",
-    "wide": "... norms on wide tensors",
-    "one-stage": "... means in one stage",
-    "float16": "... weights in float16",
-    "portable": "... portable graph",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """What can be asked of `stemd bench network`."""
 
 import argparse
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from stemd.errors import ConfigError
 from stemd.separation.manifest import Storage
+from stemd_bench.machine import cores
+from stemd_bench.suite import Suite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,17 @@ class Options:
     compile_within: float = 600.0
 
 
+def suite(arguments: argparse.Namespace) -> Suite:
+    """What the command line asks for.
+
+    Raises:
+        ConfigError: a number is too small, or the peer's graph is not there.
+    """
+    from stemd_bench.network.suite import Network  # noqa: PLC0415 - only where it is wanted
+
+    return Network(from_arguments(arguments))
+
+
 def from_arguments(arguments: argparse.Namespace) -> Options:
     """What the command line says.
 
@@ -37,7 +49,7 @@ def from_arguments(arguments: argparse.Namespace) -> Options:
         ConfigError: a number is too small, or the peer's graph is not there.
     """
     repeats = arguments.repeats if arguments.repeats is not None else 2 if arguments.quick else 5
-    threads = arguments.threads or len(os.sched_getaffinity(0))
+    threads = arguments.threads if arguments.threads is not None else cores()
     if repeats < 1 or threads < 1:
         raise ConfigError("--repeats and --threads take whole numbers from 1")
     peer = Path(arguments.peer) if arguments.peer else None

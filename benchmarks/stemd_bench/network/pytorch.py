@@ -30,7 +30,7 @@ class Eager:
     def prepare(self) -> None:
         """See Contender."""
         torch.set_num_threads(self.recipe.threads)
-        # The modules were saved by this very run.
+        # Whole modules, which no other way of loading takes; this very run saved them, in a folder of its own.
         self._models = [torch.load(file, weights_only=False).eval() for file in self.recipe.files]
 
     def run(self, mixture: Float32Array) -> Float32Array:

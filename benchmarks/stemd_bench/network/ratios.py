@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from stemd_bench.network.lineup import BAGS, EAGER, FAST, OPENVINO, PEER
-from stemd_bench.results import Measure, Variant
+from stemd_bench.network.names import BAGS, COMPILED, EAGER, FAST, OPENVINO, PEER
+from stemd_bench.network.texts import BETTER
+from stemd_bench.results import Better, Measure, Variant
 
 TIMES: Final = "times"
 
@@ -34,31 +35,32 @@ def floor(variants: Sequence[Variant]) -> Floor | None:
 
 def derive(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     """Add each row's ratios, repeat by repeat, since what disturbs a repeat disturbs all that is in it."""
-    named = {v.name: v for v in variants}
+    # What is known of a row may be its file alone: who failed after being weighed was never timed.
+    timed = {v.name: v for v in variants if "seconds" in v.measures}
     least = floor(variants)
-    return tuple(_with(v, _ratios(v, named, least)) for v in variants)
+    return tuple(_with(v, _ratios(v, timed, least)) for v in variants)
 
 
-def _ratios(variant: Variant, named: Mapping[str, Variant], least: Floor | None) -> dict[str, Measure]:
-    if variant.parameters.get("group") != "network" or "seconds" not in variant.measures:
+def _ratios(variant: Variant, timed: Mapping[str, Variant], least: Floor | None) -> dict[str, Measure]:
+    if variant.parameters.get("group") != "network" or variant.name not in timed:
         return {}
     bag = variant.name in BAGS.values()
-    against = {"eager": BAGS[EAGER] if bag else EAGER, "peer": "" if bag else PEER}
-    found = {quantity: named[name] for quantity, name in against.items() if name in named}
+    against = {"eager": BAGS[EAGER]} if bag else {"eager": EAGER, "compiled": COMPILED, "peer": PEER}
+    found = {quantity: timed[name] for quantity, name in against.items() if name in timed}
     own = variant.measures["seconds"].values
-    ratios = {q: over(other.measures["seconds"].values, own) for q, other in found.items()}
+    ratios = {q: over(other.measures["seconds"].values, own, BETTER.get(q)) for q, other in found.items()}
     single = {BAGS[name]: name for name in (EAGER, FAST, OPENVINO)}.get(variant.name, "")
-    if single in named:
-        ratios["one"] = over(own, named[single].measures["seconds"].values)
+    if single in timed:
+        ratios["one"] = over(own, timed[single].measures["seconds"].values)
     if least:
         count = float(variant.parameters["specialists"])
-        ratios["floor"] = over(own, [count * least.seconds] * len(own))
+        ratios["floor"] = over(own, [count * least.seconds] * len(own), BETTER.get("floor"))
     return ratios
 
 
-def over(above: Sequence[float], below: Sequence[float]) -> Measure:
-    """The ratio of two times, repeat by repeat."""
-    return Measure.of([a / b for a, b in zip(above, below, strict=True)], TIMES)
+def over(above: Sequence[float], below: Sequence[float], better: Better | None = None) -> Measure:
+    """The ratio of two times, repeat by repeat; `better` says which way is progress."""
+    return Measure.of([a / b for a, b in zip(above, below, strict=True)], TIMES, better)
 
 
 def _with(variant: Variant, measures: Mapping[str, Measure]) -> Variant:

@@ -12,7 +12,8 @@ from stemd.errors import StemdError
 from stemd_bench.network import alone
 from stemd_bench.network.contenders import Contender, check, contender
 from stemd_bench.network.facts import of_files, parity
-from stemd_bench.network.lineup import APART, BAGS, EAGER, FAST, Entry
+from stemd_bench.network.lineup import Entry
+from stemd_bench.network.names import APART, BAGS, EAGER, FAST
 from stemd_bench.network.options import Options
 from stemd_bench.results import Skipped
 

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from stemd.audio import Float32Array
-from stemd_bench.network import material, ratios, verdicts
+from stemd_bench.network import material, plots, ratios, verdicts
 from stemd_bench.network.floor import floors
 from stemd_bench.network.joined import QUICK_SECONDS, SECONDS, Joined
-from stemd_bench.network.lineup import FAST, Entry, lineup
+from stemd_bench.network.lineup import Entry, lineup
+from stemd_bench.network.names import FAST
 from stemd_bench.network.options import Options
 from stemd_bench.network.ready import Facts, Ready, load, weigh
-from stemd_bench.network.texts import HEADINGS, METHOD, UNITS
+from stemd_bench.network.texts import BETTER, HEADINGS, METHOD, UNITS
 from stemd_bench.network.timing import timed
-from stemd_bench.results import Conclusion, Parameter, Skipped, Variant
+from stemd_bench.plots import Plot
+from stemd_bench.results import Better, Conclusion, Parameter, Report, Skipped, Variant
 from stemd_bench.song import make_song
 from stemd_bench.suite import Case, Suite
 
@@ -35,6 +37,7 @@ class Network(Suite):
     name = "network"
     method: tuple[str, ...] = METHOD
     units: Mapping[str, str] = UNITS
+    better: Mapping[str, Better] = BETTER
     headings: Sequence[Mapping[str, str]] = HEADINGS
 
     def __init__(self, options: Options) -> None:
@@ -82,6 +85,10 @@ class Network(Suite):
     def remarks(self, variants: Sequence[Variant]) -> tuple[str, ...]:
         """See Suite."""
         return verdicts.remarks(variants)
+
+    def plots(self, report: Report) -> Sequence[Plot]:
+        """See Suite."""
+        return plots.plots(report)
 
 
 def _case(entry: Entry, ready: Ready | None, segment: Float32Array, facts: Facts) -> Case:

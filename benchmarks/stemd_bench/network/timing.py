@@ -6,7 +6,8 @@ from typing import Final
 
 import psutil
 
-_PAUSE: Final = 0.05  # seconds, in which the threads of the contender before go to sleep
+PAUSE: Final = 0.05
+"""Seconds before each call, in which the threads of the contender before go to sleep."""
 
 
 def timed(call: Callable[[], object]) -> dict[str, float]:
@@ -16,7 +17,7 @@ def timed(call: Callable[[], object]) -> dict[str, float]:
         `seconds` on the clock; `cpu`: seconds of processor time, of all threads; `others`: what other processes used
         meanwhile, in % of a core.
     """
-    time.sleep(_PAUSE)
+    time.sleep(PAUSE)
     others, own = _busy(), time.process_time()
     began = time.perf_counter()
     call()

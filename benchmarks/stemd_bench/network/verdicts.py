@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stemd_bench.network.joined import HANN, PLAN
-from stemd_bench.network.lineup import APART, BAGS, FAST, OPENVINO
+from stemd_bench.network.names import APART, BAGS, FAST, OPENVINO
 from stemd_bench.results import Conclusion, Variant
 
 

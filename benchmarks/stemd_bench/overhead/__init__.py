@@ -1,7 +1,5 @@
 """`stemd bench overhead`: what the daemon costs beside the network, with a network that copies."""
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
@@ -10,12 +8,15 @@ from typing import Final
 
 import msgspec
 
-from stemd.errors import StemdError
 from stemd_bench.overhead.copying import config, write_model
+from stemd_bench.overhead.figures import FAULTS, UNITS, figures
+from stemd_bench.overhead.load import play, trips
+from stemd_bench.overhead.plots import plots
 from stemd_bench.overhead.task import Task
 from stemd_bench.overhead.verdicts import conclude
+from stemd_bench.plots import Plot
 from stemd_bench.process import Daemon
-from stemd_bench.results import Conclusion, Variant
+from stemd_bench.results import Better, Conclusion, Report, Variant
 from stemd_bench.suite import Case, Suite
 
 _MOST_STREAMS: Final = 128  # the daemon's limit; the ladder stops before
@@ -44,26 +45,14 @@ class Overhead(Suite):
         "where no repeat has a block that is degraded, dropped, lost or changed, and the p99 stays under 10 ms.",
     )
     units: Mapping[str, str] = {
-        "opened": "streams",
-        "opening": "s",
-        "added_p50": "ms",
-        "added_p99": "ms",
-        "added_max": "ms",
-        "trip_p50": "ms",
-        "trip_p99": "ms",
-        "ping_p50": "ms",
-        "ping_p99": "ms",
-        "cpu_per_stream": "% of a core",
-        "cpu_per_block": "ms",
-        "daemon_cpu": "% of a core",
-        "client_cpu": "% of a core",
-        "others": "% of a core",
-        "client_late_p99": "ms",
-        "load": "%",
-        "degraded": "blocks",
-        "dropped": "blocks",
-        "changed": "blocks",
-        "lost": "blocks",
+        **UNITS,
+        **dict.fromkeys(("trip_p50", "trip_p99", "ping_p50", "ping_p99", "cpu_per_block"), "ms"),
+    }
+    # Not the slowest block nor the opening: single events.
+    better: Mapping[str, Better] = {
+        **dict.fromkeys(("added_p50", "added_p99", "trip_p50", "trip_p99", "ping_p50", "ping_p99"), "lower"),
+        **dict.fromkeys(("cpu_per_stream", "cpu_per_block", *FAULTS), "lower"),
+        "opened": "higher",
     }
     headings: Sequence[Mapping[str, str]] = (
         {
@@ -83,7 +72,7 @@ class Overhead(Suite):
     )
 
     def __init__(self, *, quick: bool) -> None:
-        self.repeats = 1 if quick else 3
+        self.repeats = 1 if quick else 4  # the fewest from which two runs can be told apart: see compare.noise
         self._ladder = _SHORT_LADDER if quick else _LADDER
         self._seconds = 2.0 if quick else 6.0
         self._blocks = 200 if quick else 1_000
@@ -111,25 +100,19 @@ class Overhead(Suite):
         """See Suite."""
         return conclude(variants)
 
+    def plots(self, report: Report) -> Sequence[Plot]:
+        """See Suite."""
+        return plots(report)
+
     @staticmethod
     def _run(**task: object) -> Callable[[], Mapping[str, float]]:
         return partial(_measure, task)
 
 
-def _measure(task: Mapping[str, object]) -> Mapping[str, float]:
+def _measure(words: Mapping[str, object]) -> Mapping[str, float]:
     """Do one task against a daemon of its own."""
     with tempfile.TemporaryDirectory(prefix="stemd-bench-") as folder:
         write_model(Path(folder))
         with Daemon(config(Path(folder), _MOST_STREAMS)) as daemon:
-            return _client({"address": daemon.address, "pid": daemon.pid, **task})
-
-
-def _client(task: Mapping[str, object]) -> dict[str, float]:
-    words = msgspec.json.encode(msgspec.convert(task, Task))
-    done = subprocess.run(
-        [sys.executable, "-m", "stemd_bench.overhead.load"], input=words, capture_output=True, check=False
-    )
-    if done.returncode:
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise StemdError(f"the client that makes the load failed (status {done.returncode}): {''.join(last)}")
-    return msgspec.json.decode(done.stdout, type=dict[str, float])
+            task = msgspec.convert({"address": daemon.address, "pid": daemon.pid, **words}, Task)
+            return figures(play(task)) if task.kind == "paced" else trips(task)

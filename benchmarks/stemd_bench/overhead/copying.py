@@ -1,26 +1,29 @@
 """A model whose network copies, so that what is measured is the daemon."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import onnx
 from onnx import TensorProto, helper
 
+from stemd.protocol import Plan
 from stemd_bench.overhead.plan import MODEL_RATE, NAME, PLAN, STEM
 
-_FILE: Final = "copy.onnx"
+_FILE: Final = "network.onnx"
+_SPECIALIST: Final = """
+[[specialists]]
+stems = ["{stem}"]
+file = "{file}"
+sha256 = "{sha256}"
+"""
 _MANIFEST: Final = """\
 name = "{name}"
 version = "1"
 kind = "waveform"
 sample_rate = {rate}
-
-[[specialists]]
-stems = ["{stem}"]
-file = "{file}"
-sha256 = "{sha256}"
-
+{specialists}
 [segments]
 multiple = {hop}
 minimum = {hop}
@@ -46,7 +49,7 @@ commercial = "yes"
 
 [origin]
 weights = "none"
-project = "stemd bench overhead"
+project = "stemd bench"
 paper = "none"
 
 [parity]
@@ -56,24 +59,38 @@ method = "a copy"
 """
 
 
-def write_model(folder: Path) -> None:
-    """Write the model into `folder/copy`, which must not exist: a graph `mix (1,2,n) -> stem (1,1,2,n)`."""
-    home = folder / NAME
+def write_model(folder: Path, stems: Sequence[str] = (STEM,)) -> None:
+    """Write the model into `folder/copy`, which must not exist; each stem has a network of its own."""
+    write_folder(folder / NAME, _graph(), PLAN, stems)
+
+
+def write_folder(home: Path, graph: onnx.ModelProto, plan: Plan, stems: Sequence[str] = (STEM,)) -> Path:
+    """A model of any graph `mix (1,2,n) -> stem (1,1,2,n)` that gives its input back as each of its stems.
+
+    Args:
+        home: its folder, named as it; it must not exist.
+        graph: what is run.
+        plan: its plan `live`, in frames of 44.1 kHz.
+        stems: each is run by itself.
+
+    Returns:
+        The graph's file.
+    """
     home.mkdir(parents=True)
-    graph = _graph().SerializeToString()
-    (home / _FILE).write_bytes(graph)
+    file, content = home / _FILE, graph.SerializeToString()
+    file.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
     manifest = _MANIFEST.format(
-        name=NAME,
+        name=home.name,
         rate=MODEL_RATE,
-        stem=STEM,
-        file=_FILE,
-        sha256=hashlib.sha256(graph).hexdigest(),
-        segment=PLAN.segment,
-        hop=PLAN.hop,
-        overlap=PLAN.overlap,
-        lookahead=PLAN.lookahead,
+        specialists="".join(_SPECIALIST.format(stem=stem, file=_FILE, sha256=digest) for stem in stems),
+        segment=plan.segment,
+        hop=plan.hop,
+        overlap=plan.overlap,
+        lookahead=plan.lookahead,
     )
     (home / "manifest.toml").write_text(manifest, "utf-8")
+    return file
 
 
 def config(folder: Path, streams: int) -> str:

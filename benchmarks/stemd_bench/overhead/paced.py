@@ -1,166 +1,166 @@
 """Many streams in real time: one thread sends, one receives, and what comes is looked at when all is over."""
 
-import threading
 import time
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Final
 
-import msgpack
 import numpy as np
 import psutil
 import zmq
 
 from stemd.errors import StemdError
-from stemd.protocol import Close, Credit, to_frames
+from stemd.protocol import Close, to_frames
 from stemd_bench.meter import Meter
-from stemd_bench.overhead.plan import BLOCK_SECONDS, MODEL_RATE, PLAN, STEM
+from stemd_bench.overhead.hearing import CREDIT, Asked, Heard, Listener
+from stemd_bench.overhead.plan import BLOCK_SECONDS, MODEL_RATE
+from stemd_bench.overhead.task import Result, Served, Task
 from stemd_bench.overhead.wire import Wire, mixture_header
 
-WARM_UP: Final = 1.5  # seconds, in which time bases settle
-_CREDIT: Final = 16  # what stemd_client gives
-_END_WITHIN: Final = 5.0
+_MIB: Final = 2**20
+_END_WITHIN: Final = 5.0  # seconds without a block, beyond the declared latency
+_START_NS: Final = 50_000_000
 
 
-@dataclass(slots=True)
-class Arrivals:
-    """What the receiving thread writes down: for each block its arrival, what its header says, and whether it is wrong.
-
-    Attributes:
-        added: (capture time, seconds between the moment at which the block was due and its arrival).
-        credits: messages for the sending thread to send.
-    """
-
-    added: list[tuple[int, float]] = field(default_factory=list)
-    credits: deque[Credit] = field(default_factory=deque)
-    degraded: int = 0
-    changed: int = 0
-    dropped: dict[int, int] = field(default_factory=dict)
-    ended: int = 0
-
-
-def run(address: str, pid: int, streams: int, rate: int, seconds: float) -> dict[str, float]:
+def run(task: Task, opened: Callable[[Wire], None]) -> Result:
     """Play noise on so many streams, whose blocks are spread evenly over the block time.
 
     Args:
-        address: of the daemon.
-        pid: of the daemon.
-        streams: how many; fewer are played where the daemon refuses some.
-        rate: of the streams, in Hz.
-        seconds: how long, after the warm-up.
+        task: what to do.
+        opened: called once the streams are open, with the client that opened them.
     """
-    frames = round(BLOCK_SECONDS * rate)
-    pcm = np.random.default_rng(0).normal(0, 0.1, (frames, 2)).astype("<f4").tobytes()
-    arrivals = Arrivals()
-    with Wire(address) as wire:
-        began = time.monotonic()
-        names = _open(wire, streams, rate, frames)
-        opening = time.monotonic() - began
-        expected = pcm if rate == MODEL_RATE else None
-        listener = threading.Thread(target=_listen, args=(wire.stems, arrivals, len(names), expected))
+    daemon = psutil.Process(task.pid)
+    result = Result(memory_before=daemon.memory_info().rss / _MIB)
+    with Wire(task.address) as wire, ExitStack() as listening:
+        names = _open(wire, task, result)
+        opened(wire)
+        context: zmq.Context[zmq.Socket[bytes]] = listening.enter_context(zmq.Context())
+        wires = [listening.enter_context(Wire(task.address, context=context)) for _ in range(task.subscribers)]
+        source = _source(task, result, len(names))
+        listener = Listener(
+            wires,
+            _subscribe(wires, names, task),
+            len(names),
+            source.warm * source.frames,
+            source.pcm if _can_be_told(task) else None,
+            _END_WITHIN + result.declared,
+        )
         listener.start()
-        measured = _play(wire, names, frames, pcm, seconds, arrivals, psutil.Process(pid))
-        load = sum(stream["load"] for stream in wire.state()["streams"])
+        _play(wire, names, source, daemon, result)
+        result.memory = daemon.memory_info().rss / _MIB
+        loads = {stream["stream"]: float(stream["load"]) for stream in wire.state()["streams"]}
         for name in names:
             wire.requests.send_multipart(to_frames(Close(wire.number(), name)))
-        while listener.is_alive():
-            _pay(wire, arrivals)
-            listener.join(0.01)
-    return {"opened": len(names), "opening": opening, "load": 100 * load, **_figures(arrivals, measured, len(names))}
+        listener.join()
+    listeners = len(task.stems) * task.subscribers
+    result.streams = [
+        _served(heard, source.ends - begins, source.warm, listeners, loads.get(name, 0.0))
+        for name, heard, begins in zip(names, listener.heard, source.begins, strict=True)
+    ]
+    return result
 
 
-@dataclass(slots=True)
-class Played:
-    """What the sending thread knows: processor time in cores, and how late it was itself, in seconds."""
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is sent: one block of noise, again and again.
 
-    since_ns: int
-    sent: int = 0
-    daemon: float = 0.0
-    client: float = 0.0
-    others: float = 0.0
-    late: list[float] = field(default_factory=list)
+    Attributes:
+        frames: of a block.
+        rate: in Hz.
+        warm: a stream's first blocks, that are not counted.
+        begins: block times after the start at which each stream begins.
+        ends: the same at which all end.
+        pcm: the block.
+    """
 
-
-def _figures(arrivals: Arrivals, measured: Played, streams: int) -> dict[str, float]:
-    dropped = sum(arrivals.dropped.values())
-    return {
-        **_added([added for capture, added in arrivals.added if capture >= measured.since_ns]),
-        "cpu_per_stream": 100 * measured.daemon / max(streams, 1),
-        "daemon_cpu": 100 * measured.daemon,
-        "client_cpu": 100 * measured.client,
-        "others": 100 * measured.others,
-        "client_late_p99": float(1e3 * np.percentile(measured.late or [0.0], 99)),
-        "degraded": arrivals.degraded,
-        "dropped": dropped,
-        "changed": arrivals.changed,
-        "lost": measured.sent - len(arrivals.added) - dropped,
-    }
+    frames: int
+    rate: int
+    warm: int
+    begins: tuple[int, ...]
+    ends: int
+    pcm: bytes
 
 
-def _added(late: list[float]) -> dict[str, float]:
-    """In ms; nothing where nothing came."""
-    values: list[float] = (np.percentile(late, [50, 99, 100]) * 1e3).tolist() if late else []
-    return {name: float(value) for name, value in zip(("added_p50", "added_p99", "added_max"), values, strict=False)}
+def _source(task: Task, opened: Result, count: int) -> _Source:
+    frames = _frames(task)
+    warm_up = max(task.warm_up, opened.declared) if task.hops else task.warm_up
+    warm, measured = (
+        max(1, round(seconds * task.rate / frames)) for seconds in (warm_up, max(task.seconds, task.hops * opened.hop))
+    )
+    hop = opened.hop * task.rate / frames if task.spread else 0.0
+    begins = tuple(int(hop * i / count) for i in range(count))
+    pcm = np.random.default_rng(0).normal(0, 0.1, (frames, 2)).astype("<f4").tobytes()
+    return _Source(frames, task.rate, warm, begins, warm + measured + max(begins, default=0), pcm)
 
 
-def _open(wire: Wire, streams: int, rate: int, frames: int) -> list[str]:
-    names = []
-    for n in range(streams):
-        name = f"s{n}"
+def _frames(task: Task) -> int:
+    return task.block or round(BLOCK_SECONDS * task.rate)
+
+
+def _can_be_told(task: Task) -> bool:
+    """Whether every block that is heard must be one that was sent."""
+    return task.copies and task.rate == MODEL_RATE and task.format == "f32le" and "instrumental" not in task.stems
+
+
+def _open(wire: Wire, task: Task, result: Result) -> list[str]:
+    """Open as many streams as the machine holds, and no more than are asked for."""
+    began, names = time.monotonic(), []
+    for n in range(task.streams):
         try:
-            wire.open(name, rate, frames, "realtime", PLAN)
-        except StemdError:
-            break  # the machine holds no more: as many as there are
-        wire.subscribe(name, STEM, _CREDIT)
-        names.append(name)
+            opened = wire.open(f"s{n}", task.rate, _frames(task), "realtime", task.plan, task.offered)
+        except StemdError as exc:
+            result.refusal = str(exc)
+            break
+        result.declared = max(result.declared, opened.latency / task.rate)
+        result.hop = max(result.hop, opened.plan.hop / opened.model_rate)
+        names.append(opened.stream)
+    result.opening = time.monotonic() - began
     return names
 
 
-def _play(
-    wire: Wire, names: list[str], frames: int, pcm: bytes, seconds: float, arrivals: Arrivals, daemon: psutil.Process
-) -> Played:
-    """Send until the time is over; block n of stream i is due (n + i / streams) block times after the start."""
+def _subscribe(wires: Sequence[Wire], names: Sequence[str], task: Task) -> dict[int, Asked]:
+    return {
+        wire.subscribe(name, stem, CREDIT, fmt=task.format): Asked(wire, stream)
+        for wire in wires
+        for stream, name in enumerate(names)
+        for stem in task.stems
+    }
+
+
+def _play(wire: Wire, names: Sequence[str], source: _Source, daemon: psutil.Process, result: Result) -> None:
+    """Send until the time is over; block n of stream i is due begins + n + i / streams block times after the start."""
     count = len(names)
-    step = round(BLOCK_SECONDS * 1e9) / max(count, 1)
-    start = time.monotonic_ns() + 50_000_000
-    played = Played(start + round(WARM_UP * 1e9))
-    warm = round(WARM_UP / BLOCK_SECONDS) * count
-    meter = Meter(daemon)
-    for number in range(warm + round(seconds / BLOCK_SECONDS) * count):
+    step = source.frames / source.rate * 1e9 / max(count, 1)
+    start = time.monotonic_ns() + _START_NS
+    meter, late = Meter(daemon), []
+    all_warm = source.warm + max(source.begins, default=0)
+    for number in range(source.ends * count):
         due = start + round(number * step)
         while (left := due - time.monotonic_ns()) > 0:
             time.sleep(left / 1e9)
-        if number == warm:
+        if number == all_warm * count:
             meter = Meter(daemon)
-        n, i = divmod(number, count)
-        wire.requests.send_multipart([b"mixture", mixture_header(names[i], n * frames), pcm])
-        played.sent += 1
-        if number >= warm:
-            played.late.append(-left / 1e9)
-        _pay(wire, arrivals)
-    played.daemon, played.client, played.others = meter.read()
-    return played
-
-
-def _pay(wire: Wire, arrivals: Arrivals) -> None:
-    while arrivals.credits:
-        wire.requests.send_multipart(to_frames(arrivals.credits.popleft()))
-
-
-def _listen(stems: "zmq.Socket[bytes]", arrivals: Arrivals, streams: int, expected: bytes | None) -> None:
-    """Write down what comes until every stream has ended, or nothing comes any more."""
-    while arrivals.ended < streams and stems.poll(round(_END_WITHIN * 1e3)):
-        _, header, pcm = stems.recv_multipart()
-        now = time.monotonic_ns()
-        head = msgpack.unpackb(header)
-        number = head["subscription"]
-        arrivals.dropped[number] = head["dropped"]
-        if "end" in head["flags"]:
-            arrivals.ended += 1
+        tick, i = divmod(number, count)
+        n = tick - source.begins[i]
+        if n < 0:
             continue
-        due = head["capture_ns"] + head["latency"] * 1_000_000_000 // head["rate"]
-        arrivals.added.append((head["capture_ns"], (now - due) / 1e9))
-        arrivals.degraded += "degraded" in head["flags"]
-        arrivals.changed += expected is not None and pcm != expected
-        if (head["sequence"] + 1) % (_CREDIT // 2) == 0:
-            arrivals.credits.append(Credit(number, head["sequence"] + 1 + _CREDIT))
+        wire.requests.send_multipart([b"mixture", mixture_header(names[i], n * source.frames), source.pcm])
+        if tick >= all_warm:
+            late.append(-left / 1e6)
+    result.daemon_cpu, result.client_cpu, result.others = meter.read()
+    result.client_late = float(np.percentile(late or [0.0], 99))
+
+
+def _served(heard: Heard, sent: int, warm: int, listeners: int, load: float) -> Served:
+    dropped = sum(heard.dropped.values())
+    return Served(
+        late=heard.late,
+        due=(sent - warm) * listeners,
+        on_time=heard.on_time,
+        degraded=heard.degraded,
+        changed=heard.changed,
+        dropped=dropped,
+        lost=sent * listeners - heard.blocks - dropped,
+        load=load,
+    )

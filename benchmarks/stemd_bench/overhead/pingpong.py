@@ -1,6 +1,7 @@
 """One free stream, one block at a time: how long its stem takes to come back."""
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 import msgpack
@@ -11,6 +12,7 @@ import zmq
 from stemd.errors import ConnectionLostError
 from stemd.protocol import MAX_CREDIT
 from stemd_bench.overhead.plan import BLOCK_SECONDS, PLAN, STEM
+from stemd_bench.overhead.task import Task
 from stemd_bench.overhead.wire import Wire, mixture_header
 
 _STREAM: Final = "pingpong"
@@ -18,22 +20,21 @@ _WARM_UP: Final = 50  # blocks
 _ANSWER_WITHIN: Final = 10_000  # ms
 
 
-def run(address: str, pid: int, rate: int, blocks: int) -> dict[str, float]:
+def run(task: Task, opened: Callable[[Wire], None]) -> dict[str, float]:
     """Send blocks and wait for each one's stem.
 
     Args:
-        address: of the daemon.
-        pid: of the daemon.
-        rate: of the stream, in Hz; the model's, else a block is not answered by itself.
-        blocks: how many are counted.
+        task: what to do; its rate is the model's, else a block is not answered by itself.
+        opened: called once the stream is open, with the client that opened it.
     """
-    frames = round(BLOCK_SECONDS * rate)
+    frames, blocks = round(BLOCK_SECONDS * task.rate), task.blocks
     pcm = np.random.default_rng(0).normal(0, 0.1, (frames, 2)).astype("<f4").tobytes()
-    with Wire(address) as wire:
+    with Wire(task.address) as wire:
         pings = [wire.ping() for _ in range(_WARM_UP + blocks)][_WARM_UP:]
         wire.subscribe(_STREAM, STEM, MAX_CREDIT)
-        wire.open(_STREAM, rate, frames, "free", PLAN)
-        trips, busy = _trips(wire, psutil.Process(pid), pcm, frames, blocks)
+        wire.open(_STREAM, task.rate, frames, "free", PLAN)
+        opened(wire)
+        trips, busy = _trips(wire, psutil.Process(task.pid), pcm, frames, blocks)
     trip, ping = np.percentile(trips, [50, 99]) * 1e3, np.percentile(pings, [50, 99]) * 1e3
     return {
         "trip_p50": float(trip[0]),

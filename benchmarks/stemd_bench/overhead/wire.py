@@ -8,20 +8,30 @@ import zmq
 
 from stemd import protocol as wire
 from stemd.address import Address
+from stemd.audio import Format
 from stemd.errors import ConnectionLostError, from_code
+from stemd.keys import OwnKey
 
-_REPLY_WITHIN: Final = 30_000  # ms; a daemon that opens many streams answers late
+_REPLY_WITHIN: Final = 120.0  # seconds; a daemon that opens many streams, or times a slow network, answers late
 
 
 class Wire:
     """`with Wire(address) as wire`: greeted and attached.
 
     `requests` may be used by one thread, `stems` by another.
+
+    Args:
+        address: of the daemon.
+        key: to be known by, where it asks for keys.
+        context: to share with other clients of this process; None: one of its own.
     """
 
-    def __init__(self, address: str) -> None:
-        self._address = Address.parse(address)
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    def __init__(
+        self, address: str, key: OwnKey | None = None, context: "zmq.Context[zmq.Socket[bytes]] | None" = None
+    ) -> None:
+        self._address, self._key = Address.parse(address), key
+        self._shares = context is not None
+        self._context = context or zmq.Context()
         self.requests = self._context.socket(zmq.DEALER)
         self.stems = self._context.socket(zmq.DEALER)
         self._number = 0
@@ -31,6 +41,10 @@ class Wire:
             socket.setsockopt(zmq.RCVHWM, 0)
             socket.setsockopt(zmq.SNDHWM, 0)
             socket.setsockopt(zmq.LINGER, 0)
+            if self._key:
+                socket.curve_serverkey = self._key.daemon.encode("ascii")
+                socket.curve_publickey = self._key.pair.public.encode("ascii")
+                socket.curve_secretkey = self._key.pair.secret.encode("ascii")
             socket.connect(endpoint)
         welcome = self.ask(wire.Hello(self.number(), wire.MAJOR, wire.MINOR, "bench", ()))
         assert isinstance(welcome, wire.Welcome)  # noqa: S101 - the daemon beside us
@@ -42,7 +56,8 @@ class Wire:
         self.requests.send_multipart(wire.to_frames(wire.Bye()))
         self.requests.close(200)
         self.stems.close(0)
-        self._context.term()
+        if not self._shares:
+            self._context.term()
 
     def number(self) -> int:
         """A number for the next request."""
@@ -70,6 +85,10 @@ class Wire:
         reply = self.ask(wire.Status(self.number()))
         return reply.state if isinstance(reply, wire.State) else {}
 
+    def keep_alive(self) -> None:
+        """Say something: who is silent for long is taken for gone."""
+        self.requests.send_multipart(wire.to_frames(wire.Ping(time.monotonic_ns())))
+
     def ping(self) -> float:
         """Seconds for the shortest way there and back."""
         sent = time.monotonic_ns()
@@ -78,21 +97,32 @@ class Wire:
             pass
         return (time.monotonic_ns() - sent) / 1e9
 
-    def subscribe(self, stream: str, stem: str, credit: int) -> int:
-        """Subscribe to a stem; the subscription's number."""
-        reply = self.ask(wire.Subscribe(self.number(), stream, stem, "f32le", "live", credit))
+    def subscribe(self, stream: str, stem: str, credit: int, *, way: bool = False, fmt: Format = "f32le") -> int:
+        """Subscribe to a stem; the subscription's number. `way`: each block's header also says when it was where."""
+        reply = self.ask(wire.Subscribe(self.number(), stream, stem, fmt, "live", credit, way))
         assert isinstance(reply, wire.Subscribed)  # noqa: S101 - the reply to this request
         return reply.subscription
 
-    def open(self, stream: str, rate: int, block: int, timing: wire.Timing, plan: wire.Plan | str) -> wire.Opened:
+    def open(
+        self,
+        stream: str,
+        rate: int,
+        block: int,
+        timing: wire.Timing,
+        plan: wire.Plan | str,
+        stems: tuple[str, ...] | None = None,
+    ) -> wire.Opened:
         """Open a stereo stream."""
-        opened = self.ask(wire.Open(self.number(), stream, rate, 2, "f32le", block, timing, plan, None, None))
+        opened = self.ask(wire.Open(self.number(), stream, rate, 2, "f32le", block, timing, plan, None, stems))
         assert isinstance(opened, wire.Opened)  # noqa: S101 - the reply to this request
         return opened
 
     def _receive(self, socket: "zmq.Socket[bytes]") -> wire.FromDaemon:
-        if not socket.poll(_REPLY_WITHIN):
-            raise ConnectionLostError(f"the daemon at {self._address.requests} does not answer")
+        deadline = time.monotonic() + _REPLY_WITHIN
+        while not socket.poll(round(wire.PING_INTERVAL * 1e3)):
+            if time.monotonic() > deadline:
+                raise ConnectionLostError(f"the daemon at {self._address.requests} does not answer")
+            self.keep_alive()
         return wire.from_daemon(socket.recv_multipart())[0]
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import dataclass
+from math import inf
 
 from stemd.errors import ConfigError
 from stemd_bench.suite import Suite
@@ -25,6 +26,6 @@ def suite(arguments: argparse.Namespace) -> Suite:
     from stemd_bench.soak.suite import Soak  # noqa: PLC0415 - only where it is wanted
 
     seconds = arguments.seconds if arguments.seconds is not None else 20.0 if arguments.quick else 600.0
-    if seconds < 10:
+    if not 10 <= seconds < inf:
         raise ConfigError("--seconds takes 10 or more")
     return Soak(Options(seconds=seconds, plan=arguments.plan, devices=arguments.devices))

@@ -7,22 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from stemd_bench.live.figures import UNITS, figures
 from stemd_bench.live.histogram import lines
+from stemd_bench.live.plots import LATE
 from stemd_bench.live.setting import fresh, helper, play, task_for, write_song
-from stemd_bench.live.task import STREAM, Result
+from stemd_bench.live.task import STREAM, WARM_UP, Result
+from stemd_bench.plots import Plot
 from stemd_bench.process import Daemon
-from stemd_bench.results import Conclusion, Skipped, Variant
+from stemd_bench.results import Better, Conclusion, Report, Skipped, Variant
 from stemd_bench.soak import devices
+from stemd_bench.soak.figures import BETTER, UNITS, figures
 from stemd_bench.soak.options import Options
-from stemd_bench.suite import Case, Suite
+from stemd_bench.soak.plots import plots
+from stemd_bench.suite import Case, Figures, Suite
 
 GROWTH_AIM: Final = 20.0  # MiB an hour
 LATE_AIM: Final = 10.0  # ms
 TELLING: Final = 120.0  # seconds; in less, a few MiB that are allocated once look like a leak
 _FAULTS: Final = ("degraded", "gaps", "lost", "jumps", "xruns", "underruns")
-_OF_DEVICES: Final = {"xruns": "xruns", "underruns": "callbacks", "lost_frames": "frames", "resyncs": "resyncs"}
-_COUNTED: Final = {"xruns": "xruns", "underruns": "underruns", "lost": "lost_frames", "late": "lost_frames"}
 
 
 class Soak(Suite):
@@ -41,7 +42,8 @@ class Soak(Suite):
         "Memory is the daemon's resident set, looked at twice a second; its start is after the first tenth, its growth "
         "a straight line through the second half. Latencies of the first two seconds are not counted.",
     )
-    units: Mapping[str, str] = {**UNITS, "visits": "visits", **_OF_DEVICES}
+    units: Mapping[str, str] = UNITS
+    better: Mapping[str, Better] = BETTER
     headings: Sequence[Mapping[str, str]] = (
         {
             "blocks": "blocks",
@@ -70,7 +72,6 @@ class Soak(Suite):
     def __init__(self, options: Options) -> None:
         self.options = options
         self.skipped: list[Skipped] = []
-        self._late: list[float] = []
 
     @property
     def cases(self) -> Sequence[Case]:
@@ -79,7 +80,7 @@ class Soak(Suite):
         name = f"{o.plan}, {o.seconds:.0f} s{' through devices' if o.devices else ''}"
         return [Case(name, {"plan": o.plan, "seconds": o.seconds, "devices": int(o.devices)}, partial(self._run, name))]
 
-    def _run(self, name: str) -> Mapping[str, float]:
+    def _run(self, name: str) -> Figures:
         options = self.options
         if options.devices and (reason := devices.obstacle()):
             self.skipped.append(Skipped(name, reason))
@@ -89,15 +90,16 @@ class Soak(Suite):
         if result.refusal:
             self.skipped.append(Skipped(name, result.refusal))
             return {}
-        self._late = result.late
-        return {**figures(result), "visits": visits, **_devices(result)}
+        return figures(result, visits, options.seconds, WARM_UP)
 
     def conclude(self, variants: Sequence[Variant]) -> tuple[Conclusion, ...]:
         """See Suite."""
         aims = ("nothing degraded, lost or missing", "latency p99 near the declared", "memory does not grow")
         measures = variants[0].measures
-        if "late_p99" not in measures:
+        if not measures:
             return tuple(Conclusion(aim, "it did not run", met=None) for aim in aims)
+        if "late_p99" not in measures:
+            return tuple(Conclusion(aim, "nothing came", met=False if aim == aims[0] else None) for aim in aims)
         found = {fault: measures[fault].high for fault in _FAULTS if fault in measures}
         late = measures["late_p99"].median
         growth = measures.get("memory_growth") if self.options.seconds >= TELLING else None
@@ -117,11 +119,14 @@ class Soak(Suite):
             ),
         )
 
-    def remarks(self, variants: Sequence[Variant]) -> tuple[str, ...]:  # noqa: ARG002 - the blocks are not in there
+    def remarks(self, variants: Sequence[Variant]) -> tuple[str, ...]:
         """See Suite."""
-        if not self._late:
-            return ()
-        return ("", "how many blocks arrived so long after the declared latency", *lines(self._late))
+        late = variants[0].distributions.get(LATE)
+        return ("", "how many blocks arrived so long after the declared latency", *lines(late)) if late else ()
+
+    def plots(self, report: Report) -> Sequence[Plot]:
+        """See Suite."""
+        return plots(report)
 
 
 def _fed(options: Options, folder: Path) -> tuple[Result, int]:
@@ -146,16 +151,6 @@ def _through_devices(options: Options) -> tuple[Result, int]:
 def _visitors(daemon: Daemon) -> Iterator[list[str]]:
     with helper("stemd_bench.soak.visitors", daemon.address, STREAM) as said:
         yield said
-
-
-def _devices(result: Result) -> dict[str, float]:
-    """What went wrong with the devices; nothing where there are none."""
-    found: dict[str, float] = {}
-    for name, count in result.devices.items():
-        fault = name.partition(" ")[2]
-        quantity = _COUNTED.get(fault, fault)
-        found[quantity] = found.get(quantity, 0.0) + count
-    return found
 
 
 def _count(said: Sequence[str]) -> int:

@@ -9,10 +9,12 @@ from typing import Final
 from stemd.commands.songs import Song, read_song, score
 from stemd.config import Config
 from stemd.dsp.plan import WindowPlan
+from stemd.errors import ConfigError
 from stemd.separation.engines import engine_named
 from stemd.separation.engines.engine import EngineOptions, Network
 from stemd.separation.specialist import Specialist, specialist
 from stemd.separation.store import Model, find
+from stemd_bench.results import Skipped
 
 Around = Callable[[Network], Network]
 STUDIO: Final = "studio"
@@ -25,22 +27,24 @@ def no_change(network: Network) -> Network:
 
 @dataclass(frozen=True)
 class Judge:
-    """Scores plans of the default model.
+    """Scores plans of a model.
 
     Args:
         folders: of the songs.
         seconds: how much of each is scored.
+        name: of the model; None: the default one.
         spin: whether idle threads wait actively: faster on a quiet machine, but not what the daemon does.
     """
 
     folders: Sequence[Path]
     seconds: float
+    name: str | None = None
     spin: bool = False
 
     @cached_property
     def model(self) -> Model:
-        """The default model."""
-        return find(Config().models.default)
+        """The model."""
+        return find(self.name or Config().models.default)
 
     @cached_property
     def options(self) -> EngineOptions:
@@ -49,8 +53,19 @@ class Judge:
 
     @cached_property
     def songs(self) -> list[Song]:
-        """The songs, as much as is scored."""
-        return [read_song(folder, self.model.manifest.stems).first(self.seconds) for folder in self.folders]
+        """The songs, as much as is scored, but for those whose stems are silent there."""
+        songs = (read_song(folder, self.model.manifest.stems).first(self.seconds) for folder in self.folders)
+        return [song for song in songs if song.audible]
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """The other songs."""
+        heard = {song.name for song in self.songs}
+        return [self.silent(folder.name) for folder in self.folders if folder.name not in heard]
+
+    def silent(self, song: str) -> Skipped:
+        """Why a song is left out that has no stem to be heard."""
+        return Skipped(song, f"its true stems are silent in the first {self.seconds:g} s")
 
     @cached_property
     def studio(self) -> Mapping[str, float]:
@@ -88,12 +103,23 @@ class Judge:
     def headings(self) -> dict[str, str]:
         """For a table of them."""
         songs = {song_measure(folder.name): f"\n{folder.name}" for folder in self.folders}
-        return {"sdr": "SDR\nmean", "loss": "below\nstudio", **songs}
+        return {"sdr": "SDR\nmean", **songs, "loss": "below\nstudio"}
 
 
 def song_measure(song: str) -> str:
     """The name of a song's own score among the measures."""
     return f"sdr_{song}"
+
+
+def on_a_grid(judge: Judge) -> None:
+    """Refuse a model whose plans cannot be varied in steps of an STFT.
+
+    Raises:
+        ConfigError: its kind is not `mask`.
+    """
+    if not judge.model.spectral:
+        name = judge.model.manifest.name
+        raise ConfigError(f"--model {name}: --choices and --curve take models of kind 'mask'; leave them out")
 
 
 def cores() -> int:

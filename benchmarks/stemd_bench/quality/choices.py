@@ -1,4 +1,4 @@
-"""`stemd bench live --choices`: what each choice behind the plan `live` is worth, by taking it back.
+"""`stemd bench quality --choices`: what each choice behind the plan `live` is worth, by taking it back.
 
 Nothing of the package is changed for that: what a choice does is undone around the network (its input is altered, or
 more is asked of it), or by another window plan.
@@ -20,8 +20,8 @@ from stemd.dsp.plan import WindowPlan
 from stemd.separation.engines.engine import Network, Value
 from stemd.separation.specialist import MASK_FRAMES
 from stemd.separation.trial import trial
-from stemd_bench.live.options import Options
-from stemd_bench.live.quality import STUDIO, Around, Judge, no_change
+from stemd_bench.quality.judge import STUDIO, Around, Judge, no_change, on_a_grid
+from stemd_bench.quality.options import Options
 from stemd_bench.results import Conclusion, Skipped, Variant
 from stemd_bench.suite import Case, Suite
 
@@ -39,7 +39,7 @@ class Silent:
 
     def __init__(self, network: Network, frames: int) -> None:
         self.engine, self.inputs, self.outputs = network.engine, network.inputs, network.outputs
-        self.placement = network.placement
+        self.placement, self.terminate = network.placement, network.terminate
         self._network, self._frames = network, frames
 
     def run(self, *values: Value) -> list[Float32Array]:
@@ -55,7 +55,7 @@ class Whole:
 
     def __init__(self, network: Network) -> None:
         self.engine, self.inputs, self.outputs = network.engine, network.inputs, network.outputs
-        self.placement = network.placement
+        self.placement, self.terminate = network.placement, network.terminate
         self._network = network
 
     def run(self, *values: Value) -> list[Float32Array]:
@@ -66,7 +66,7 @@ class Whole:
 
 
 def _joins(live: WindowPlan) -> list[tuple[str, WindowPlan]]:
-    """Neighbours joined the other way than in plan `live`, and both ways with the least lookahead."""
+    """Neighbours joined the other way than in plan `live`, and both ways with the least lookahead; each plan once."""
     spare = live.overlap + live.lookahead
     if live.overlap:
         told = "STFT frames shared out, no crossfade"
@@ -77,31 +77,38 @@ def _joins(live: WindowPlan) -> list[tuple[str, WindowPlan]]:
             ("neighbours crossfaded, same latency", replace(live, overlap=_CROSSFADE, lookahead=spare - _CROSSFADE)),
             ("neighbours crossfaded, same lookahead", replace(live, overlap=_CROSSFADE)),
         ]
-    return [
-        *others,
+    others += [
         ("the least lookahead", replace(live, overlap=0, lookahead=stft.SPILL)),
         ("the least lookahead, neighbours crossfaded", replace(live, overlap=_CROSSFADE, lookahead=stft.HALF)),
     ]
+    first: dict[WindowPlan, str] = {}
+    for name, plan in others:
+        first.setdefault(plan, name)
+    return [(name, plan) for plan, name in first.items() if plan != live]
 
 
 class Choices(Suite):
     """See Suite.
 
     Args:
-        options: as asked; of these, songs and quickness count.
+        options: as asked; of these, model, songs and quickness count.
+
+    Raises:
+        ConfigError: the model is none of kind `mask`.
     """
 
     name = "choices"
     repeats = 1
     method: tuple[str, ...] = (
-        "SDR of the vocals over a whole song, offline, by the plan `live` of the shipped model with one choice taken "
+        "SDR of the vocals over a whole song, offline, by the plan `live` of the model with one choice taken "
         "back, against its plan `studio`. latency: hop + overlap + lookahead. segment: median time of one, on every "
         "core, as in the daemon (no spinning).",
     )
 
     def __init__(self, options: Options) -> None:
         folders = options.song_folders()
-        self._judge = Judge(folders, options.song_seconds)
+        self._judge = Judge(folders, options.song_seconds, options.model)
+        on_a_grid(self._judge)
         self.units: Mapping[str, str] = {"window": "ms", "segment": "ms", **self._judge.units()}
         self.headings: Sequence[Mapping[str, str]] = (
             {"window": "latency", "segment": "segment", **self._judge.headings()},
@@ -112,6 +119,7 @@ class Choices(Suite):
     @contextmanager
     def prepared(self, progress: Callable[[str], None]) -> Iterator[None]:
         """See Suite."""
+        self.skipped += self._judge.skipped
         if self._judge.songs:
             progress(STUDIO)
             _ = self._judge.studio
