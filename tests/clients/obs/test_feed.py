@@ -13,6 +13,7 @@ from stemd_client import Client
 from stemd_client.obs import feed as feed_module
 from stemd_client.obs.feed import Feed, Wanted
 from stemd_client.obs.timeline import JUMP_NS, LEAD_NS
+from stemd_client.subscription import StemBlock, Subscription
 from tests.clients.obs.stage import BLOCK, MARGIN, playing
 from tests.clients.obs.studio import RATE
 from tests.end_to_end.process import Daemon, running
@@ -110,6 +111,24 @@ async def test_a_gain_is_taken_up_without_a_click_and_another_stem_at_once(daemo
             await until(lambda: "neither ipc" in feed.state.text, "it says that this is no address")
             feed.want(Wanted(daemon.address, "desk", "mix"))
             await until(lambda: feed.state.text.startswith("playing desk/mix"), "it plays again")
+
+
+async def test_what_is_wanted_as_a_block_comes_is_not_lost(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the very moment in which the wait for a block ends."""
+    take = Subscription.take
+
+    async def takes(heard: Subscription) -> StemBlock | None:
+        block = await take(heard)
+        if len(ear.pushed) > 20 and feed.state.text.startswith("playing desk/mix"):
+            feed.want(Wanted(daemon.address, "desk", "vocals"))
+        return block
+
+    monkeypatch.setattr(Subscription, "take", takes)
+    ear = Ear()
+    with feeding(ear, Wanted(daemon.address, "desk", "mix")) as feed:
+        async with playing(daemon.address, tone(), "mix"):
+            await until(lambda: feed.state.text.startswith("playing desk/vocals"), "the other stem")
+    assert len(ear.pushed) > 20
 
 
 async def test_a_stream_that_is_not_in_real_time_is_not_played(daemon: Daemon) -> None:
