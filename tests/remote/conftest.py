@@ -1,9 +1,11 @@
 """A model of each kind, small enough to be run often."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from stemd.separation.remote.pool import TritonPool
 from stemd.separation.store import Model, find
 from stemd_export.cli import run
 from stemd_export.htdemucs.seeded import NARROW, write_bag
@@ -34,3 +36,12 @@ def kinds(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mode
 def portable(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """The same HT-Demucs as one graph from samples to samples."""
     return exported(bag, tmp_path_factory.mktemp("portable"), "--portable")
+
+
+@pytest.fixture
+def pools() -> Iterator[list[TritonPool]]:
+    """Those that a test makes."""
+    made: list[TritonPool] = []
+    yield made
+    for pool in made:
+        pool.close()

@@ -121,14 +121,6 @@ def guard(server: Server, tmp_path: Path) -> Iterator[Guard]:
     guard.down()
 
 
-@pytest.fixture
-def pools() -> Iterator[list[TritonPool]]:
-    made: list[TritonPool] = []
-    yield made
-    for pool in made:
-        pool.close()
-
-
 def test_who_has_a_certificate_and_the_token_gets_stems(guard: Guard, model: Model, pools: list[TritonPool]) -> None:
     local = ThreadPool(EngineOptions(threads=1))
     local.load(model)

@@ -12,8 +12,8 @@ from stemd.separation.lanes import NEVER, Job
 from stemd.separation.patience import Patience
 from stemd.separation.pool import Course, Estimate, Lane, NetworkId
 from stemd.separation.remote.endpoints import Endpoint
+from stemd.separation.remote.faults import EndpointLateError, EndpointLostError
 from stemd.separation.remote.journey import ATTEMPTS, Journey
-from stemd.separation.remote.link import EndpointLateError, EndpointLostError
 from tests.graphs import segment
 from tests.waiting import until
 

@@ -87,15 +87,6 @@ def here(kinds: dict[str, Model]) -> Iterator[ThreadPool]:
     pool.close()
 
 
-@pytest.fixture
-def pools() -> Iterator[list[TritonPool]]:
-    """Those that a test makes."""
-    made: list[TritonPool] = []
-    yield made
-    for pool in made:
-        pool.close()
-
-
 def ran(
     pool: Pool, model: Model, given: Segment, lane: Lane = Lane.REALTIME, index: int = 0, ahead: int = FAR
 ) -> Float32Array:

@@ -17,7 +17,8 @@ from stemd.separation.lanes import Job
 from stemd.separation.pool import Course, Estimate, NetworkId
 from stemd.separation.remote import wire
 from stemd.separation.remote.endpoints import Endpoint
-from stemd.separation.remote.link import Access, EndpointLostError, Link
+from stemd.separation.remote.faults import EndpointLostError
+from stemd.separation.remote.link import Access, Link
 from stemd.separation.store import Model
 
 log: Final = logging.getLogger("stemd")

@@ -12,7 +12,7 @@ from stemd.separation.lanes import NEVER, Job
 from stemd.separation.patience import Patience
 from stemd.separation.pool import Estimate, Lane
 from stemd.separation.remote.endpoints import Endpoint, choose
-from stemd.separation.remote.link import EndpointLateError, EndpointLostError
+from stemd.separation.remote.faults import EndpointLateError, EndpointLostError
 
 ATTEMPTS: Final = 3  # times that one segment may be sent
 _LOOK_AGAIN: Final = 0.02  # seconds, while nobody has room for a segment that takes too long where it is

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,24 +13,16 @@ import numpy as np
 from stemd.address import is_loopback
 from stemd.audio import Float32Array
 from stemd.errors import ConfigError, InferenceError, ModelLoadError, StemdError
+from stemd.separation.remote.faults import EndpointLateError, EndpointLostError
+from stemd.separation.remote.regions import Regions
 from stemd.separation.remote.shared import Region
 from stemd.separation.remote.wire import COMPUTE, MIXTURE, Offer, Tensor
 
 _LIMIT: Final = 2**27  # bytes of a message; one is a few megabytes, and what is longer is not even read
 _CONNECT: Final = 5.0  # seconds
 _CLOSE: Final = 1.0
-_AGAIN: Final = 0.05
-_COUNTS_USERS: Final = (2, 50)  # Triton's version
 _STRANGER: Final = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 _LOST: Final = ("UNAVAILABLE", "CANCELLED", *_STRANGER)
-
-
-class EndpointLostError(InferenceError):
-    """Nobody answers there."""
-
-
-class EndpointLateError(InferenceError):
-    """There was no answer in time: it may be lost, or only have too much to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +73,7 @@ class Link:
     def __init__(self, address: str, client: Any, headers: Mapping[str, str], *, shares: bool) -> None:
         self.address = address
         self._client, self._headers = client, dict(headers)
-        self._shares = shares
-        self._regions: list[Region] = []
-        self._given_up: list[Region] = []  # the server may still read or write them
+        self._regions = Regions(self._ask) if shares else None
 
     @classmethod
     async def connected(cls, address: str, access: Access) -> "Link":
@@ -110,7 +100,8 @@ class Link:
         try:
             if not await link._ask("is_server_ready", _CONNECT):
                 raise EndpointLostError(f"{address}: the server is not ready")
-            link._shares = link._shares and await link._counts_users()
+            if link._regions and not await link._regions.may_be_used():
+                link._regions = None
         except BaseException:
             await link.close()
             raise
@@ -127,10 +118,8 @@ class Link:
         """End it; what is on its way is given up."""
         with suppress(Exception):  # it may be dead, and is not waited for
             async with asyncio.timeout(_CLOSE):
-                left = [*self._given_up, *self._regions]
-                while left := await self._forget(left):  # noqa: ASYNC110 - a server tells nobody when it is done
-                    await asyncio.sleep(_AGAIN)
-        self._regions.clear()
+                if self._regions:
+                    await self._regions.close()
         with suppress(Exception):
             async with asyncio.timeout(_CLOSE):
                 await self._client.close()
@@ -167,7 +156,7 @@ class Link:
             EndpointLostError: no answer, or not in time.
             InferenceError: the server refused, or the network failed.
         """
-        async with self._region(tensors, stems) as region:
+        async with self._region(sum(values.nbytes for values in tensors.values()) + stems) as region:
             asked, wanted = self._tensors(offer, tensors, region)
             result = await self._ask("infer", within, offer.name, asked, offer.version, wanted, client_timeout=within)
             try:
@@ -204,6 +193,9 @@ class Link:
         except Exception as exc:  # what gRPC and protobuf raise besides, as where the channel is closed meanwhile
             raise EndpointLostError(f"{self.address}: {type(exc).__name__}: {exc}") from exc
 
+    def _region(self, size: int) -> AbstractAsyncContextManager[Region | None]:
+        return self._regions.lent(size) if self._regions else nullcontext()
+
     def _tensors(self, offer: Offer, tensors: Mapping[str, Tensor], region: "Region | None") -> tuple[Any, Any]:
         from tritonclient.grpc import InferInput, InferRequestedOutput  # noqa: PLC0415 - an extra
 
@@ -222,63 +214,6 @@ class Link:
             wanted[0].set_shared_memory(region.name, region.size - offset, offset)
             region.output = offset
         return asked, wanted
-
-    @asynccontextmanager
-    async def _region(self, tensors: Mapping[str, Tensor], stems: int) -> "AsyncIterator[Region | None]":
-        """Shared memory for a request; None where there is none."""
-        size = sum(values.nbytes for values in tensors.values()) + stems
-        region = await self._spare(size) if self._shares else None
-        try:
-            yield region
-        except BaseException:
-            if region is not None:
-                self._given_up.append(region)
-            raise
-        if region is not None:
-            self._regions.append(region)
-
-    async def _spare(self, size: int) -> "Region | None":
-        if self._given_up:
-            await self._tidy()
-        for region in self._regions:
-            if region.size >= size:
-                self._regions.remove(region)
-                return region
-        try:
-            with Region(size) as region:
-                await self._ask("register_system_shared_memory", _CONNECT, region.name, region.key, region.size)
-        except (OSError, InferenceError):  # no room, or it is on another machine after all, or in another container
-            self._shares = False
-            return None
-        return region
-
-    async def _tidy(self) -> None:
-        """See which of the regions that were given up the server no longer uses."""
-        regions, self._given_up = self._given_up, []
-        try:
-            regions = await self._forget(regions)
-        finally:
-            self._given_up += regions
-
-    async def _forget(self, regions: list[Region]) -> list[Region]:
-        """Tell the server to let go of regions; those that it still uses."""
-        kept = []
-        for region in regions:
-            try:
-                await self._ask("unregister_system_shared_memory", _CONNECT, region.name)
-            except EndpointLostError:
-                raise
-            except InferenceError:
-                kept.append(region)
-        return kept
-
-    async def _counts_users(self) -> bool:
-        """Whether the server keeps a region as long as a request uses it; older ones crash."""
-        try:
-            metadata = await self._ask("get_server_metadata", _CONNECT)
-            return tuple(map(int, metadata.version.split(".")[:2])) >= _COUNTS_USERS
-        except (InferenceError, ValueError):
-            return False
 
 
 def _read(result: Any, offer: Offer, region: Region | None) -> Reply:

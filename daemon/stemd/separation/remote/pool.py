@@ -22,9 +22,10 @@ from stemd.separation.lanes import NEVER, Job, Waiting
 from stemd.separation.patience import Patience
 from stemd.separation.pool import Capacity, Estimate, Health, Lane, NetworkId, Pool, Server, Timing
 from stemd.separation.remote.endpoints import Endpoint, choose
+from stemd.separation.remote.faults import EndpointLostError
 from stemd.separation.remote.fleet import Fleet
 from stemd.separation.remote.journey import Journey
-from stemd.separation.remote.link import Access, EndpointLostError
+from stemd.separation.remote.link import Access
 from stemd.separation.remote.timing import in_turn
 from stemd.separation.store import Model
 from stemd.separation.trial import trial
