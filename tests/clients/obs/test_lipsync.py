@@ -54,9 +54,10 @@ def flashes_of(recording: Recording) -> Times:
     return onsets(recording.brightness > 128, recording.times)
 
 
-def later(flashes: Times, beeps: Times) -> Times:
-    """How much later than its beep each flash is in s, where there are both."""
-    return np.array([flash - beeps[np.abs(beeps - flash).argmin()] for flash in flashes])
+def later(flashes: Times, beeps: Times, period: float) -> Times:
+    """How much later than its beep each flash is in s, where there are both: sound and picture may end apart."""
+    off = np.array([flash - beeps[np.abs(beeps - flash).argmin()] for flash in flashes])
+    return off[np.abs(off) < period / 2]
 
 
 async def flash(obs: Obs, item: int, player: Player) -> None:
@@ -154,9 +155,9 @@ async def test_flash_and_beep_through_stemd_come_together(
                 await asyncio.gather(task, return_exceptions=True)
         found, heard = flashes_of(recording), beeps_of(recording)
         blinks = 1 + int(np.argmax(np.diff(found) > 1.5 * BLINK))
-        recorder = np.median(later(found[:blinks], heard))
+        recorder = np.median(later(found[:blinks], heard, BLINK))
         found, heard = found[blinks:], heard[heard > found[blinks] - ODD / 2]
-        off = later(found, heard)
+        off = later(found, heard, ODD)
         assert len(off) >= COUNT - 1, studio_.log()[-2000:]
         wanted = player.latency_ms / 1000 + LEAD_NS / 1e9
         rounded = round(wanted * FPS) / FPS - wanted
