@@ -17,14 +17,16 @@ from stemd.audio import Float32Array
 from stemd.config import Config, Engine, Realtime
 from stemd.config import Server as Listening
 from stemd.dsp.segmenter import Segment
+from stemd.errors import Overloaded
 from stemd.protocol import Plan
 from stemd.separation.pool import Lane
 from stemd.separation.threads import ThreadPool, ThreadWorker
 from stemd.service.server import Server
-from stemd_client import Client, StemBlock
+from stemd_client import Client, StemBlock, Stream
 from tests.end_to_end.process import folder
 from tests.end_to_end.reference import model, recording
 from tests.end_to_end.streaming import collect, headers_are_in_order, joined, listening, send
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -169,3 +171,36 @@ async def test_slow_free_work_never_runs_where_a_realtime_stream_does(name: str)
         late = sorted(lateness(blocks, latency))
         assert late[0] >= -0.001
         assert late[-1 - len(late) // 100] < 0.25
+
+
+async def test_a_stream_is_refused_where_those_that_play_take_what_it_would_need() -> None:
+    """Two fit by what was measured; where the first takes three times as long as it plays, there is no room."""
+    takes = [0.2 * PLAN.hop / RATE]
+    network = Asleep(lambda _: takes[0])
+
+    async def play(stream: Stream) -> None:
+        silence = np.zeros((2, SIZE), np.float32)
+        while True:
+            await stream.send(silence)
+            await asyncio.sleep(SIZE / RATE)
+
+    with folder() as place:
+        async with (
+            serving(network, network, place) as client,
+            client.subscribe("first", "vocals"),
+            client.open("first", rate=RATE, block=SIZE, plan=PLAN) as first,
+        ):
+            async with client.open("second", rate=RATE, block=SIZE, plan=PLAN):
+                takes[0] *= 3
+            playing = asyncio.create_task(play(first))
+
+            async def is_seen() -> bool:
+                [stream] = (await client.status())["streams"]
+                return bool(stream["load"] > 0.55)
+
+            await until(is_seen, "the first stream's load is seen")
+            with pytest.raises(Overloaded, match="times as long now"):
+                async with client.open("third", rate=RATE, block=SIZE, plan=PLAN):
+                    pass
+            playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)

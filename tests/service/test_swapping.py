@@ -92,7 +92,7 @@ async def test_a_slower_edition_is_taken_only_where_every_promise_still_holds(
     work = swap(streams.desk, new, streams, FakeLibrary(seconds), 1)  # type: ignore[arg-type]
     if fits:
         await work
-        assert streams.swapped == [("gain 0.5", Demand(seconds, HOP, 0.004))]
+        assert streams.swapped == [("gain 0.5", Demand(seconds, HOP, 0.004, networks={0: seconds}))]
     else:
         with pytest.raises(Overloaded):
             await work
@@ -103,7 +103,7 @@ async def test_what_was_measured_in_a_bad_moment_is_measured_again(tmp_path: Pat
     old, new = tone(tmp_path / "old", 1.0), tone(tmp_path / "new", 0.5)
     streams = FakeStreams(old, [])
     await swap(streams.desk, new, streams, FakeLibrary(0.010, 0.002), 1)  # type: ignore[arg-type]
-    assert streams.swapped == [("gain 0.5", Demand(0.002, HOP, 0.004))]
+    assert streams.swapped == [("gain 0.5", Demand(0.002, HOP, 0.004, networks={0: 0.002}))]
 
 
 async def test_a_stream_that_ended_meanwhile_is_not_swapped(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from stemd.separation.store import Model
 from stemd.separation.worker import Answer
 from stemd.separation.workers import WorkerPool
 
-# Added to the daemon's own: a free stream takes a third of what a realtime one takes where they meet. Not less: who is
+# Added to the daemon's own: a free stream takes a sixth of what a realtime one takes where they meet. Not less: who is
 # niced by 19 and holds the interpreter when other programs want the cores keeps the event loop waiting half a second.
-NICENESS: Final = 5
+NICENESS: Final = 8
 LEFT_BEHIND: Final = 2  # hung threads, each with networks and perhaps a core of its own
 
 

@@ -13,14 +13,15 @@ work that goes before it (R. L. Graham, "Bounds on multiprocessing timing anomal
 So each stream counts with C_i / m in the sum, its own run with C_i, and B_i is less by (1 - 1/m) * C_i.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from stemd.errors import Overloaded
 
 HEADROOM: Final = 1.3
 _STEPS: Final = 64
+_SLOWER: Final = 1.05  # times as long, from which on it is worth a word
 _EPSILON: Final = 1e-9
 
 
@@ -31,6 +32,7 @@ class Demand:
     Attributes:
         place: where its segments run; demands at different places do not touch each other.
         parallel: how many segments run there at a time.
+        networks: of `compute`, what each specialist takes.
     """
 
     compute: float
@@ -38,6 +40,7 @@ class Demand:
     budget: float
     place: str = ""
     parallel: int = 1
+    networks: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def load(self) -> float:
@@ -45,7 +48,9 @@ class Demand:
         return self.compute / self.hop / self.parallel
 
 
-def budget(compute: float, hop: float, others: Sequence[Demand], ahead: int, parallel: int = 1) -> float:
+def budget(
+    compute: float, hop: float, others: Sequence[Demand], ahead: int, parallel: int = 1, pace: float = 1.0
+) -> float:
     """The smallest compute budget at which a new stream and all others keep their deadlines.
 
     It leaves room for `ahead` segments of others. As many streams of a kind get this least budget; each that comes
@@ -57,15 +62,18 @@ def budget(compute: float, hop: float, others: Sequence[Demand], ahead: int, par
         others: what has been promised at the same place.
         ahead: how many segments of others may go first at this budget.
         parallel: how many segments run at a time.
+        pace: how many times as long as was reckoned segments take now, where streams play. Their deadlines have room
+            for that as long as there is not too much to do.
 
     Raises:
         Overloaded: no budget up to a hop holds; the text says what would.
     """
-    load = sum(d.compute / d.hop for d in others) / parallel + compute / hop / parallel
+    load = pace * (sum(d.compute / d.hop for d in others) + compute / hop) / parallel
     if load * HEADROOM > 1:
+        slower = "" if pace < _SLOWER else f" (segments take {pace:.1f} times as long now as by themselves)"
         raise Overloaded(
-            f"the machine is at {load:.0%} load with this stream, more than {1 / HEADROOM:.0%}; "
-            f"a hop of {_longer(compute, others, parallel):.2f} s would do"
+            f"the machine is at {load:.0%} load with this stream{slower}, more than {1 / HEADROOM:.0%}; "
+            f"a hop of {_longer(pace * compute, others, parallel, pace):.2f} s would do"
         )
     # Which no hop and no budget can mend.
     if parallel == 1 and any(compute + d.compute > d.budget + _EPSILON for d in others):
@@ -119,6 +127,6 @@ def _wanted(shares: Sequence[_Share], t: float, reserve: float) -> float:
     return done + max([reserve, *(d.run for d in shares if d.budget > t)])
 
 
-def _longer(compute: float, others: Sequence[Demand], parallel: int) -> float:
-    left = parallel / HEADROOM - sum(d.compute / d.hop for d in others)
+def _longer(compute: float, others: Sequence[Demand], parallel: int, pace: float) -> float:
+    left = parallel / HEADROOM - pace * sum(d.compute / d.hop for d in others)
     return compute / left if left > 0 else float("inf")

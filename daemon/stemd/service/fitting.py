@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -30,6 +30,7 @@ class Fitting:
         library: of models and what they cost.
         demands: what has been promised to others, by stream; it may change while something is measured.
         ahead: see `admission.budget`.
+        pace: the same, at a place, now.
     """
 
     model: Model
@@ -37,6 +38,7 @@ class Fitting:
     library: Library
     demands: Mapping[str, Demand]
     ahead: int
+    pace: Callable[[str], float] = lambda _: 1.0
 
     async def admitted(self, plan: WindowPlan) -> tuple[WindowPlan, Demand]:
         """The plan as it is, and the smallest demand that keeps every promise.
@@ -58,7 +60,7 @@ class Fitting:
         if not self._others():
             with suppress(Overloaded, PlanError):
                 return await self._remembered(plan)
-        chosen, demand = await self._shortest(plan, await self.measured(plan))
+        chosen, demand = await self._shortest(plan, await self._compute(plan))
         if self._others():
             return chosen, demand
         await asyncio.to_thread(self.library.hops.keep, self.model, chosen, self.stems)
@@ -74,29 +76,33 @@ class Fitting:
 
     async def _demand(self, plan: WindowPlan) -> Demand:
         hop = plan.hop / self.model.manifest.sample_rate
-        compute = await self.measured(plan, hop)
+        networks = await self.measured(plan, hop)
         # What others were promised while this was measured counts, too.
-        at = self.library.capacity(self.model)
-        least = admission.budget(compute, hop, self._others(), self.ahead, at.parallel)
-        return Demand(compute, hop, least, at.place, at.parallel)
+        at, compute = self.library.capacity(self.model), sum(networks.values())
+        least = admission.budget(compute, hop, self._others(), self.ahead, at.parallel, self.pace(at.place))
+        return Demand(compute, hop, least, at.place, at.parallel, networks)
 
     def _others(self) -> list[Demand]:
         """What has been promised where this model runs."""
         place = self.library.capacity(self.model).place
         return [demand for demand in self.demands.values() if demand.place == place]
 
-    async def measured(self, plan: WindowPlan, hop: float = math.inf) -> float:
-        """What a segment takes, in seconds; measured in the free lane first, to spare the other streams."""
-        networks = [
+    async def measured(self, plan: WindowPlan, hop: float = math.inf) -> dict[int, float]:
+        """What each specialist takes for a segment, in s; first measured in the free lane, to spare other streams."""
+        specialists = [
             index
             for index, entry in enumerate(self.model.manifest.specialists)
             if not set(entry.stems).isdisjoint(self.stems)
         ]
-        compute = seconds(await self.library.timings(self.model, plan, Lane.FREE, networks))
+        compute = seconds(await self.library.timings(self.model, plan, Lane.FREE, specialists))
         shortest = min([hop, *(d.hop for d in self._others())])
         if compute > shortest:
             raise Overloaded(f"a segment takes {compute:.2f} s here, longer than a hop of {shortest:.2f} s")
-        return seconds(await self.library.timings(self.model, plan, Lane.REALTIME, networks))
+        timings = await self.library.timings(self.model, plan, Lane.REALTIME, specialists)
+        return {index: timing.p99 for index, timing in zip(specialists, timings, strict=True)}
+
+    async def _compute(self, plan: WindowPlan) -> float:
+        return sum((await self.measured(plan)).values())
 
     async def _shortest(self, plan: WindowPlan, compute: float) -> tuple[WindowPlan, Demand]:
         """The plan with the shortest hop that holds; `compute` is what a segment of some hop takes.
@@ -106,17 +112,19 @@ class Fitting:
         for _ in range(_TRIES):
             # Beside the event loop, for there are many hops to try.
             others, at = self._others(), self.library.capacity(self.model)
-            found, _ = await asyncio.to_thread(tuning.tuned, plan, self.model, compute, others, self.ahead, at)
+            found, _ = await asyncio.to_thread(
+                tuning.tuned, plan, self.model, compute, others, self.ahead, at, self.pace(at.place)
+            )
             try:
                 return found, await self._demand(found)
             except Overloaded:
-                compute = max(compute * _STEP, await self.measured(found))
+                compute = max(compute * _STEP, await self._compute(found))
         raise Overloaded(f"whatever the hop, a segment of {plan.segment} frames takes too long here")
 
     async def _instead(self, plan: WindowPlan) -> str:
         """Which plan would hold where one is refused."""
         try:
-            holds, demand = await self._shortest(plan, await self.measured(plan))
+            holds, demand = await self._shortest(plan, await self._compute(plan))
         except Overloaded:
             return "No hop would do: use shorter segments, fewer stems, fewer streams, or timing 'free'"
         milliseconds = 1000 * (holds.latency / self.model.manifest.sample_rate + demand.budget)

@@ -20,6 +20,7 @@ from stemd.service.rendering import sources
 from stemd.service.ways import Ways
 
 _SMOOTHING = 0.2  # of the load, per segment
+_LATELY_HOPS, _LATELY = 3, 2.0  # and seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,17 @@ class Jobs:
         self._running: dict[tuple[int, int], Job] = {}
         self._idle: dict[int, int] = {}  # segments since nobody listened, by specialist
         self._loads: dict[int, float] = {}
+        self._ended: dict[int, int] = {}  # when a specialist's last estimate was made, in ns
 
     @property
     def load(self) -> float:
         """Compute time of a hop over its duration, of the specialists that run, smoothed."""
         return sum(self._loads.get(index, 0.0) for index in self._assembly.tracks)
+
+    def loads(self) -> dict[int, float]:
+        """The load of each specialist that ran lately, smoothed."""
+        old = self._clock() - (_LATELY_HOPS * self._promise.hop_seconds + _LATELY) * 1e9
+        return {index: load for index, load in self._loads.items() if self._ended[index] > old}
 
     @property
     def editions(self) -> set[str]:
@@ -198,6 +205,7 @@ class Jobs:
             load = estimate.seconds / self._promise.hop_seconds
             before = self._loads.get(index, load)
             self._loads[index] = before + _SMOOTHING * (load - before)
+            self._ended[index] = estimate.course.ended
         if track := self._assembly.tracks.get(index):
             self._join(index, track, span, stems)
             self._ways.forget(index, before=track.waited_for(self._assembly.given + 1))

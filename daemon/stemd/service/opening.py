@@ -1,7 +1,7 @@
 """What can be promised to a stream: the model, a plan that it can run, and a latency that can be kept."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from stemd.config import Config
 from stemd.dsp.plan import WindowPlan
@@ -17,7 +17,11 @@ from stemd.service.promise import Promise
 
 
 async def promise(
-    request: Open, config: Config, library: Library, demands: Mapping[str, Demand]
+    request: Open,
+    config: Config,
+    library: Library,
+    demands: Mapping[str, Demand],
+    pace: Callable[[str], float] = lambda _: 1.0,
 ) -> tuple[Promise, Demand | None]:
     """Load what a stream needs, and say what it will get; a realtime stream also makes a demand on the worker.
 
@@ -26,6 +30,7 @@ async def promise(
         config: defaults and margins.
         library: of models.
         demands: what has been promised to other realtime streams, by stream; read after everything is loaded.
+        pace: see Fitting.
 
     Raises:
         ModelLoadError: the model cannot be had.
@@ -38,7 +43,7 @@ async def promise(
     stems = _stems(request, model)
     if request.timing == "free":
         return Promise(request, model, plan, stems, _frames(request, model, plan)), None
-    fitting = Fitting(model, stems, library, demands, config.realtime.ahead)
+    fitting = Fitting(model, stems, library, demands, config.realtime.ahead, pace)
     auto = (request.plan or config.plan or model.manifest.plan) == AUTO
     fit = fitting.tuned if auto else fitting.admitted
     try:

@@ -7,6 +7,7 @@ is asked again. Sends never wait: whoever has no room gets nothing, and the call
 import asyncio
 import os
 import stat
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ Receiver = Callable[[bytes, Sequence[bytes | memoryview], str | None], None]
 
 _MAX_MESSAGE: Final = 16 * 2**20  # bytes of a frame; libzmq hangs up on whoever sends more
 _BURST: Final = 64  # messages taken before other tasks have their turn
+_SLICE_NS: Final = 2_000_000  # or so long, where they take their time
 _QUEUE: Final = 1_000  # messages; past them receiving stops, and sending is refused
 
 
@@ -157,6 +159,7 @@ class Port:
 
     def _receive(self) -> None:
         self._scheduled = False
+        over = time.monotonic_ns() + _SLICE_NS
         for _ in range(_BURST):
             if self._socket.closed:
                 return
@@ -165,6 +168,8 @@ class Port:
             except zmq.Again:
                 return
             self.receiver(peer, frames, key)
+            if time.monotonic_ns() > over:
+                break
         self._wake()
 
     def _taken(self) -> tuple[bytes, Sequence[bytes | memoryview], str | None]:

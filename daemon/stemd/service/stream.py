@@ -257,6 +257,10 @@ class Stream:
         """Compute time of a hop over its duration."""
         return self._jobs.load
 
+    def loads(self) -> dict[int, float]:
+        """See Jobs."""
+        return self._jobs.loads()
+
     def state(self) -> dict[str, Any]:
         """For `status`."""
         request = self.promise.request

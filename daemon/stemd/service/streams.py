@@ -22,6 +22,7 @@ from stemd.service.holders import Holders
 from stemd.service.library import Library
 from stemd.service.listeners import Listeners
 from stemd.service.opening import promise
+from stemd.service.pace import pace
 from stemd.service.promise import Promise
 from stemd.service.sessions import MOVED, Session, Sessions
 from stemd.service.stream import Stream
@@ -279,10 +280,14 @@ class Streams:
 
         Memory that is new takes so long that other streams would be late, so it is got ready in a thread.
         """
-        agreed, demand = await promise(request, config, self._library, self._demands)
+        agreed, demand = await promise(request, config, self._library, self._demands, self._pace)
         if demand:
             self._demands[request.stream] = demand
         return agreed, await asyncio.to_thread(agreed.assembly)
+
+    def _pace(self, place: str) -> float:
+        there = {name: demand for name, demand in self._demands.items() if demand.place == place and name in self.open}
+        return pace((demand, self.open[name].loads()) for name, demand in there.items())
 
     def _begin(self, agreed: Promise, assembly: Assembly, session: str) -> Stream:
         stream = Stream(agreed, session, self._pool, self._config, self, assembly=assembly)

@@ -58,10 +58,10 @@ def obstacle(promise: Promise, model: Model) -> str | None:
 
 
 async def _demand(stream: Stream, before: Demand, fitting: Fitting, streams: Streams) -> Demand:
-    compute = await fitting.measured(stream.promise.plan, before.hop)
+    networks = await fitting.measured(stream.promise.plan, before.hop)
     # The latency stays, so the budget does; what others were promised while this was measured counts, too.
     at = fitting.library.capacity(fitting.model)
-    demand = Demand(compute, before.hop, before.budget, at.place, at.parallel)
+    demand = Demand(sum(networks.values()), before.hop, before.budget, at.place, at.parallel, networks)
     others = (d for name, d in streams.demands.items() if name != stream.name and d.place == at.place)
     _check([demand, *others], before)
     return demand

@@ -34,7 +34,13 @@ def hops(plan: WindowPlan, model: Model) -> Iterator[WindowPlan]:
 
 
 def tuned(
-    plan: WindowPlan, model: Model, compute: float, others: Sequence[Demand], ahead: int, at: Capacity = _HERE
+    plan: WindowPlan,
+    model: Model,
+    compute: float,
+    others: Sequence[Demand],
+    ahead: int,
+    at: Capacity = _HERE,
+    pace: float = 1.0,
 ) -> tuple[WindowPlan, Demand]:
     """The plan with the shortest hop that breaks no promise, and what it asks of the worker.
 
@@ -45,6 +51,7 @@ def tuned(
         others: what has been promised at the same place.
         ahead: see `admission.budget`.
         at: who runs them.
+        pace: see `admission.budget`.
 
     Raises:
         Overloaded: no hop will do.
@@ -54,7 +61,7 @@ def tuned(
         if hop < HEADROOM * compute:
             continue
         with suppress(Overloaded):
-            least = budget(compute, hop, others, ahead, at.parallel)
+            least = budget(compute, hop, others, ahead, at.parallel, pace)
             return candidate, Demand(compute, hop, least, at.place, at.parallel)
     raise Overloaded(
         f"a segment of {plan.segment} frames takes {compute:.2f} s here, and no hop is long enough for that beside "
