@@ -286,8 +286,11 @@ class Streams:
         return agreed, await asyncio.to_thread(agreed.assembly)
 
     def _pace(self, place: str) -> float:
-        there = {name: demand for name, demand in self._demands.items() if demand.place == place and name in self.open}
-        return pace((demand, self.open[name].loads()) for name, demand in there.items())
+        return pace(
+            (demand, self.open[name].loads())
+            for name, demand in self._demands.items()
+            if demand.place == place and name in self.open
+        )
 
     def _begin(self, agreed: Promise, assembly: Assembly, session: str) -> Stream:
         stream = Stream(agreed, session, self._pool, self._config, self, assembly=assembly)
